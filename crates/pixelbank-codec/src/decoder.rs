@@ -1,0 +1,156 @@
+use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use pixelbank_image::{ImageSpec, Rect, View};
+
+use crate::{Error, Input, Limits};
+
+/// A file format that we read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Format {
+    /// JPEG (ITU T.81), in JFIF, EXIF or bare form.
+    Jpeg,
+    /// Portable Network Graphics.
+    Png,
+    /// TIFF and BigTIFF.
+    Tiff,
+    /// WebP, lossy and lossless.
+    WebP,
+    /// OpenEXR.
+    OpenExr,
+    /// GIF.
+    Gif,
+    /// Windows bitmap.
+    Bmp,
+    /// PBM, PGM, PPM and PAM.
+    Pnm,
+    /// Truevision TGA.
+    Tga,
+    /// Quite OK Image.
+    Qoi,
+    /// Radiance HDR (RGBE).
+    Hdr,
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Jpeg => "JPEG",
+            Self::Png => "PNG",
+            Self::Tiff => "TIFF",
+            Self::WebP => "WebP",
+            Self::OpenExr => "OpenEXR",
+            Self::Gif => "GIF",
+            Self::Bmp => "BMP",
+            Self::Pnm => "PNM",
+            Self::Tga => "TGA",
+            Self::Qoi => "QOI",
+            Self::Hdr => "Radiance HDR",
+        })
+    }
+}
+
+/// What a header says of a whole file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImageInfo {
+    /// The format that the content shows, whatever the file is called.
+    pub format: Format,
+    /// One per page, part or frame; never empty.
+    pub subimages: Vec<ImageSpec>,
+}
+
+/// The pixels that a call asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Region {
+    /// Which page, part or frame.
+    pub subimage: u32,
+    /// Which of the levels of its [`ImageSpec`].
+    pub level: u32,
+    /// Which pixels of that level, as stored.
+    pub rect: Rect,
+}
+
+/// A part of what was asked for, ready.
+#[derive(Debug, Clone, Copy)]
+pub struct Band<'a> {
+    /// Where it lies in the level.
+    pub rect: Rect,
+    /// Its pixels, in the format of the specification.
+    pub pixels: View<'a>,
+}
+
+/// Whether a decoder is to go on.
+pub type Flow = ControlFlow<()>;
+
+/// The metadata of a file as it stands there, undecoded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MetadataBlocks {
+    /// EXIF, from the TIFF header (`II*\0` or `MM\0*`) on.
+    pub exif: Option<Vec<u8>>,
+    /// An XMP packet.
+    pub xmp: Option<Vec<u8>>,
+    /// IPTC-IIM records.
+    pub iptc: Option<Vec<u8>>,
+    /// An ICC profile.
+    pub icc: Option<Vec<u8>>,
+    /// Texts and numbers of the format itself (PNG text, TIFF tags, EXR attributes), name and value.
+    pub texts: Vec<(String, String)>,
+}
+
+/// An open image file.
+///
+/// A decoder serves one call at a time; open the file twice to decode it twice at once. It keeps what its header says,
+/// never pixels, except where the format has no rows to go by (then [`working_bytes`](Self::working_bytes) says so).
+pub trait Decoder: Send + fmt::Debug {
+    /// What the header says.
+    fn info(&self) -> &Arc<ImageInfo>;
+
+    /// An upper bound of the heap bytes that [`decode`](Self::decode) of `region` holds at any moment, its band
+    /// included. The caller reserves them first.
+    fn working_bytes(&self, region: &Region) -> u64;
+
+    /// Decodes `region` and hands it over in bands.
+    ///
+    /// Bands are disjoint, lie within the region, cover it, and come from top to bottom, those of one height from left
+    /// to right. [`ControlFlow::Break`] from `sink` ends the call early with `Ok`.
+    ///
+    /// # Errors
+    /// [`Error::BadRequest`] for a region that is not there, [`Error::Malformed`] where the data is damaged or ends
+    /// early (bands that came before are right), [`Error::Io`].
+    fn decode(
+        &mut self,
+        region: &Region,
+        sink: &mut dyn FnMut(Band<'_>) -> Flow,
+    ) -> Result<(), Error>;
+
+    /// The metadata, read again from the file at each call; blocks longer than the limit are passed over.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; damaged metadata counts as missing.
+    fn metadata(&mut self) -> Result<MetadataBlocks, Error>;
+
+    /// The JPEG stream of exactly this chunk, where the file holds it as one whose decoding gives just the pixels of
+    /// `region` (no padding beyond the edge): so it can be passed on without decoding. `None` otherwise.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::BadRequest`].
+    fn jpeg_stream(&mut self, region: &Region) -> Result<Option<Vec<u8>>, Error> {
+        let _ = region;
+        Ok(None)
+    }
+}
+
+/// Opens an image, whatever its name, by its content.
+///
+/// Reads the header alone and allocates no more than it needs.
+///
+/// # Errors
+/// [`Error::UnknownFormat`], [`Error::Malformed`], [`Error::Unsupported`], [`Error::LimitExceeded`] or [`Error::Io`].
+pub fn open(input: Input, limits: &Limits) -> Result<Box<dyn Decoder>, Error> {
+    let _ = limits;
+    Err(Error::UnknownFormat {
+        name: input.name().to_owned(),
+    })
+}

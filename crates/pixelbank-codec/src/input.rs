@@ -1,0 +1,93 @@
+use std::fs::File;
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::Error;
+
+/// Where the bytes of an image come from: an open file or memory. Knows the name to use in messages.
+///
+/// Reads go straight to the file; a decoder that reads in small pieces wraps it in a `BufReader`.
+#[derive(Debug)]
+pub struct Input {
+    name: String,
+    bytes: Bytes,
+}
+
+#[derive(Debug)]
+enum Bytes {
+    File(File),
+    Memory(Cursor<Arc<[u8]>>),
+}
+
+impl Input {
+    /// The file at `path`, opened now.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it cannot be opened, or is not a regular file.
+    pub fn path(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let name = path.to_string_lossy().into_owned();
+        let opened = File::open(path).and_then(|file| {
+            if file.metadata()?.is_file() {
+                Ok(file)
+            } else {
+                Err(io::Error::other("not a regular file"))
+            }
+        });
+        match opened {
+            Ok(file) => Ok(Self::file(file, name)),
+            Err(source) => Err(Error::Io { name, source }),
+        }
+    }
+
+    /// An open file; `name` is used in messages.
+    pub fn file(file: File, name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            bytes: Bytes::File(file),
+        }
+    }
+
+    /// Bytes in memory; `name` is used in messages.
+    pub fn memory(bytes: Arc<[u8]>, name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            bytes: Bytes::Memory(Cursor::new(bytes)),
+        }
+    }
+
+    /// The name used in messages.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The number of bytes.
+    ///
+    /// # Errors
+    /// What the system says of the open file.
+    pub fn len_bytes(&self) -> io::Result<u64> {
+        match &self.bytes {
+            Bytes::File(file) => Ok(file.metadata()?.len()),
+            Bytes::Memory(cursor) => Ok(cursor.get_ref().len() as u64),
+        }
+    }
+}
+
+impl Read for Input {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match &mut self.bytes {
+            Bytes::File(file) => file.read(buf),
+            Bytes::Memory(cursor) => cursor.read(buf),
+        }
+    }
+}
+
+impl Seek for Input {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match &mut self.bytes {
+            Bytes::File(file) => file.seek(to),
+            Bytes::Memory(cursor) => cursor.seek(to),
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! The program `pixelbank`.
+fn main() {}
