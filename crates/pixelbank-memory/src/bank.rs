@@ -9,7 +9,8 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use crate::books::{Books, Place, Refusal};
 use crate::history::Ring;
 use crate::{
-    Account, Cancel, DeviceRow, Error, History, Holder, Ledger, ProcessRow, Reclaim, Resource, Wait, process,
+    Account, Cancel, DeviceRow, Error, History, Holder, Ledger, ProcessRow, Reclaim, Resource,
+    Wait, process,
 };
 
 /// One memory budget and its books. Clones share it.
@@ -74,7 +75,12 @@ impl BankBuilder {
     }
 
     /// Gives an account of host memory a floor, which no other account can take, and a ceiling, which it cannot pass.
-    pub fn account(mut self, account: Account, floor_bytes: u64, ceiling_bytes: Option<u64>) -> Self {
+    pub fn account(
+        mut self,
+        account: Account,
+        floor_bytes: u64,
+        ceiling_bytes: Option<u64>,
+    ) -> Self {
         self.accounts.push((account, floor_bytes, ceiling_bytes));
         self
     }
@@ -84,14 +90,19 @@ impl BankBuilder {
     /// # Errors
     /// [`Error::BadLimit`] where the floors exceed the host limit, a ceiling lies below its floor, or a device is named twice.
     pub fn build(self) -> Result<Bank, Error> {
-        let host = self.host_bytes.unwrap_or_else(|| process::available_memory() / 2);
+        let host = self
+            .host_bytes
+            .unwrap_or_else(|| process::available_memory() / 2);
         let mut limits = vec![
             (Resource::Host, host),
             (Resource::Disk, self.scratch_bytes.unwrap_or(2 << 30)),
             (Resource::Files, self.open_files.unwrap_or(256)),
         ];
         for (device, limit) in self.devices {
-            if limits.iter().any(|(resource, _)| *resource == Resource::Device(device)) {
+            if limits
+                .iter()
+                .any(|(resource, _)| *resource == Resource::Device(device))
+            {
                 return Err(Error::BadLimit(format!("device {device} has two limits")));
             }
             limits.push((Resource::Device(device), limit));
@@ -113,7 +124,11 @@ impl BankBuilder {
             )));
         }
         Ok(Bank(Arc::new(Shared {
-            state: Mutex::new(State { books, queues: vec![VecDeque::new(); n_pools], next_ticket: 0 }),
+            state: Mutex::new(State {
+                books,
+                queues: vec![VecDeque::new(); n_pools],
+                next_ticket: 0,
+            }),
             freed: Condvar::new(),
             n_waiting: AtomicUsize::new(0),
             idle_epoch: AtomicU64::new(0),
@@ -141,16 +156,32 @@ impl Bank {
 
     /// A line of the ledger for host memory: an account, a type of object, and an owner (may be empty).
     pub fn holder(&self, account: Account, kind: &str, owner: &str) -> Holder {
-        Holder::new(&self.0, self.0.state.lock().books.open_row(HOST, account, kind, owner))
+        Holder::new(
+            &self.0,
+            self.0
+                .state
+                .lock()
+                .books
+                .open_row(HOST, account, kind, owner),
+        )
     }
 
     /// A line of the ledger for any resource.
     ///
     /// # Errors
     /// [`Error::BadLimit`] for a device that the bank was not told of.
-    pub fn holder_of(&self, resource: Resource, account: Account, kind: &str, owner: &str) -> Result<Holder, Error> {
+    pub fn holder_of(
+        &self,
+        resource: Resource,
+        account: Account,
+        kind: &str,
+        owner: &str,
+    ) -> Result<Holder, Error> {
         let mut state = self.0.state.lock();
-        let pool = state.books.pool(resource).ok_or_else(|| Error::BadLimit(format!("{resource}: no limit is set")))?;
+        let pool = state
+            .books
+            .pool(resource)
+            .ok_or_else(|| Error::BadLimit(format!("{resource}: no limit is set")))?;
         let place = state.books.open_row(pool, account, kind, owner);
         drop(state);
         Ok(Holder::new(&self.0, place))
@@ -159,7 +190,10 @@ impl Bank {
     /// The limit of a resource, if it has one.
     pub fn limit(&self, resource: Resource) -> Option<u64> {
         let state = self.0.state.lock();
-        state.books.pool(resource).map(|pool| state.books.limit_row(pool).limit_bytes)
+        state
+            .books
+            .pool(resource)
+            .map(|pool| state.books.limit_row(pool).limit_bytes)
     }
 
     /// Sets a limit anew. Where more is held than it allows, idle memory is reclaimed at once; what is in use stays, and
@@ -170,10 +204,14 @@ impl Bank {
     pub fn set_limit(&self, resource: Resource, limit: u64) -> Result<(), Error> {
         let excess = {
             let mut state = self.0.state.lock();
-            let pool =
-                state.books.pool(resource).ok_or_else(|| Error::BadLimit(format!("{resource}: no limit is set")))?;
+            let pool = state
+                .books
+                .pool(resource)
+                .ok_or_else(|| Error::BadLimit(format!("{resource}: no limit is set")))?;
             if state.books.floors(pool) > limit {
-                return Err(Error::BadLimit(format!("the floors of all accounts exceed {limit} bytes")));
+                return Err(Error::BadLimit(format!(
+                    "the floors of all accounts exceed {limit} bytes"
+                )));
             }
             state.books.set_limit(pool, limit);
             state.books.excess(pool)
@@ -223,10 +261,25 @@ impl Bank {
         self.0.became_idle();
     }
 
+    /// How many callers wait for room at this moment.
+    pub fn waiting(&self) -> usize {
+        self.0.state.lock().queues.iter().map(VecDeque::len).sum()
+    }
+
     /// Who holds what, now.
     pub fn ledger(&self) -> Ledger {
-        let idle = |resource| self.0.reclaimers_of(resource).iter().map(|r| r.idle().amount).sum::<u64>();
-        let (idle_host, idle_disk, idle_files) = (idle(Resource::Host), idle(Resource::Disk), idle(Resource::Files));
+        let idle = |resource| {
+            self.0
+                .reclaimers_of(resource)
+                .iter()
+                .map(|r| r.idle().amount)
+                .sum::<u64>()
+        };
+        let (idle_host, idle_disk, idle_files) = (
+            idle(Resource::Host),
+            idle(Resource::Disk),
+            idle(Resource::Files),
+        );
         let resident = process::resident_bytes().unwrap_or(0);
         let state = self.0.state.lock();
         let books = &state.books;
@@ -242,7 +295,13 @@ impl Bank {
             host,
             disk: row(DISK, idle_disk),
             files: row(FILES, idle_files),
-            devices: books.devices().map(|(device, pool)| DeviceRow { device, memory: row(pool, 0) }).collect(),
+            devices: books
+                .devices()
+                .map(|(device, pool)| DeviceRow {
+                    device,
+                    memory: row(pool, 0),
+                })
+                .collect(),
             process: ProcessRow {
                 resident_bytes: resident,
                 peak_resident_bytes: process::peak_resident_bytes().unwrap_or(0),
@@ -270,19 +329,25 @@ impl Bank {
 impl fmt::Debug for Bank {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = self.0.state.lock().books.limit_row(HOST);
-        f.debug_struct("Bank").field("host", &host).finish_non_exhaustive()
+        f.debug_struct("Bank")
+            .field("host", &host)
+            .finish_non_exhaustive()
     }
 }
 
 fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as u64)
 }
 
 impl Shared {
     /// Books `amount` without waiting, after reclaiming idle memory where that helps.
     pub fn try_take(self: &Arc<Self>, place: Place, amount: u64, count: u64) -> Result<(), Error> {
         let first = self.state.lock().books.take(place, amount, count);
-        let Err(mut refusal) = first else { return Ok(()) };
+        let Err(mut refusal) = first else {
+            return Ok(());
+        };
         loop {
             if refusal == Refusal::Never {
                 let mut state = self.state.lock();
@@ -333,7 +398,9 @@ impl Shared {
             if state.queues[place.pool].front() == Some(&ticket) {
                 match state.books.take(place, amount, 1) {
                     Ok(()) => break Ok(()),
-                    Err(Refusal::Never) => break Err(Error::NeverFits(state.books.shortage(place, amount))),
+                    Err(Refusal::Never) => {
+                        break Err(Error::NeverFits(state.books.shortage(place, amount)));
+                    }
                     Err(refusal) => {
                         // The lock is let go while others' idle memory is taken.
                         drop(state);
@@ -354,7 +421,9 @@ impl Shared {
             }
             if self.idle_epoch.load(Ordering::SeqCst) == epoch {
                 let latest = Instant::now() + LONGEST_SLEEP;
-                let until = wait.deadline().map_or(latest, |deadline| deadline.min(latest));
+                let until = wait
+                    .deadline()
+                    .map_or(latest, |deadline| deadline.min(latest));
                 self.freed.wait_until(&mut state, until);
             }
         };
@@ -396,7 +465,11 @@ impl Shared {
 
     fn reclaimers_of(&self, resource: Resource) -> Vec<Arc<dyn Reclaim>> {
         let reclaimers = self.reclaimers.read();
-        reclaimers.iter().filter_map(Weak::upgrade).filter(|r| r.resource() == resource).collect()
+        reclaimers
+            .iter()
+            .filter_map(Weak::upgrade)
+            .filter(|r| r.resource() == resource)
+            .collect()
     }
 
     /// Takes idle memory that helps against `refusal`.
@@ -407,9 +480,12 @@ impl Shared {
         };
         match *refusal {
             Refusal::Never => 0,
-            Refusal::Ceiling(missing) => self.reclaim(resource, missing, |account| account == place.account),
+            Refusal::Ceiling(missing) => {
+                self.reclaim(resource, missing, |account| account == place.account)
+            }
             Refusal::Limit(missing) => self.reclaim(resource, missing, |account| {
-                account == place.account || self.state.lock().books.gives_to_others(place.pool, account)
+                account == place.account
+                    || self.state.lock().books.gives_to_others(place.pool, account)
             }),
         }
     }

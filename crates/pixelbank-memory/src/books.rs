@@ -94,7 +94,12 @@ impl Books {
                 accounts: [Sum::default(); N_ACCOUNTS],
             })
             .collect();
-        Self { pools, rows: Vec::new(), free_rows: Vec::new(), by_key: HashMap::new() }
+        Self {
+            pools,
+            rows: Vec::new(),
+            free_rows: Vec::new(),
+            by_key: HashMap::new(),
+        }
     }
 
     pub fn pool(&self, resource: Resource) -> Option<usize> {
@@ -112,19 +117,34 @@ impl Books {
     }
 
     pub fn floors(&self, pool: usize) -> u64 {
-        self.pools[pool].accounts.iter().map(|sum| sum.floor).fold(0, u64::saturating_add)
+        self.pools[pool]
+            .accounts
+            .iter()
+            .map(|sum| sum.floor)
+            .fold(0, u64::saturating_add)
     }
 
     /// The row for a holder, made where it is not there yet.
     pub fn open_row(&mut self, pool: usize, account: Account, kind: &str, owner: &str) -> Place {
-        let key = RowKey { pool, account, kind: kind.to_owned(), owner: owner.to_owned() };
+        let key = RowKey {
+            pool,
+            account,
+            kind: kind.to_owned(),
+            owner: owner.to_owned(),
+        };
         if let Some(&row) = self.by_key.get(&key) {
             if let Some(row) = &mut self.rows[row] {
                 row.holders += 1;
             }
             return Place { pool, account, row };
         }
-        let new = Row { key: key.clone(), holders: 1, live: 0, peak: 0, count: 0 };
+        let new = Row {
+            key: key.clone(),
+            holders: 1,
+            live: 0,
+            peak: 0,
+            count: 0,
+        };
         let row = match self.free_rows.pop() {
             Some(free) => {
                 self.rows[free] = Some(new);
@@ -141,7 +161,9 @@ impl Books {
 
     /// The last handle of a holder has gone, and with it (each reservation being a handle) all that it held.
     pub fn close_row(&mut self, place: Place) {
-        let Some(row) = &mut self.rows[place.row] else { return };
+        let Some(row) = &mut self.rows[place.row] else {
+            return;
+        };
         row.holders -= 1;
         if row.holders == 0 {
             debug_assert_eq!(row.live, 0, "a row outlives its reservations");
@@ -158,7 +180,8 @@ impl Books {
         let own = &pool.accounts[place.account.index()];
         let others: u64 = pool.committed() - own.committed();
         let room = pool.limit.saturating_sub(others).saturating_sub(own.live);
-        own.ceiling.map_or(room, |ceiling| room.min(ceiling.saturating_sub(own.live)))
+        own.ceiling
+            .map_or(room, |ceiling| room.min(ceiling.saturating_sub(own.live)))
     }
 
     /// The most that `account` could ever have.
@@ -166,7 +189,9 @@ impl Books {
         let pool = &self.pools[place.pool];
         let own = &pool.accounts[place.account.index()];
         let floors_of_others = self.floors(place.pool) - own.floor;
-        pool.limit.saturating_sub(floors_of_others).min(own.ceiling.unwrap_or(u64::MAX))
+        pool.limit
+            .saturating_sub(floors_of_others)
+            .min(own.ceiling.unwrap_or(u64::MAX))
     }
 
     /// Books `amount`, `count` objects more, if it fits.
@@ -180,8 +205,14 @@ impl Books {
             return Err(Refusal::Never);
         }
         let own = self.pools[place.pool].accounts[place.account.index()];
-        let over_ceiling = own.ceiling.map_or(0, |ceiling| (own.live.saturating_add(amount)).saturating_sub(ceiling));
-        if over_ceiling > 0 { Err(Refusal::Ceiling(over_ceiling)) } else { Err(Refusal::Limit(amount - available)) }
+        let over_ceiling = own.ceiling.map_or(0, |ceiling| {
+            (own.live.saturating_add(amount)).saturating_sub(ceiling)
+        });
+        if over_ceiling > 0 {
+            Err(Refusal::Ceiling(over_ceiling))
+        } else {
+            Err(Refusal::Limit(amount - available))
+        }
     }
 
     /// Books `amount` whatever the limits say.
@@ -245,13 +276,22 @@ impl Books {
 
     pub fn shortage(&self, place: Place, requested: u64) -> Box<Shortage> {
         let pool = &self.pools[place.pool];
-        let ceiling = pool.accounts[place.account.index()].ceiling.unwrap_or(u64::MAX);
+        let ceiling = pool.accounts[place.account.index()]
+            .ceiling
+            .unwrap_or(u64::MAX);
         let mut holders: Vec<_> = self
             .rows
             .iter()
             .flatten()
             .filter(|row| row.key.pool == place.pool && row.live > 0)
-            .map(|row| (row.key.account, row.key.kind.clone(), row.key.owner.clone(), row.live))
+            .map(|row| {
+                (
+                    row.key.account,
+                    row.key.kind.clone(),
+                    row.key.owner.clone(),
+                    row.live,
+                )
+            })
             .collect();
         holders.sort_by_key(|holder| std::cmp::Reverse(holder.3));
         holders.truncate(4);
@@ -279,10 +319,13 @@ impl Books {
     }
 
     pub fn devices(&self) -> impl Iterator<Item = (u8, usize)> + '_ {
-        self.pools.iter().enumerate().filter_map(|(i, pool)| match pool.resource {
-            Resource::Device(n) => Some((n, i)),
-            _ => None,
-        })
+        self.pools
+            .iter()
+            .enumerate()
+            .filter_map(|(i, pool)| match pool.resource {
+                Resource::Device(n) => Some((n, i)),
+                _ => None,
+            })
     }
 
     pub fn account_rows(&self, pool: usize) -> Vec<AccountRow> {
@@ -329,13 +372,20 @@ impl Books {
                 peak_bytes: row.peak,
             })
             .collect();
-        rows.sort_by(|a, b| b.live_bytes.cmp(&a.live_bytes).then_with(|| a.kind.cmp(&b.kind)));
+        rows.sort_by(|a, b| {
+            b.live_bytes
+                .cmp(&a.live_bytes)
+                .then_with(|| a.kind.cmp(&b.kind))
+        });
         rows
     }
 }
 
 impl Pool {
     fn committed(&self) -> u64 {
-        self.accounts.iter().map(Sum::committed).fold(0, u64::saturating_add)
+        self.accounts
+            .iter()
+            .map(Sum::committed)
+            .fold(0, u64::saturating_add)
     }
 }

@@ -46,7 +46,11 @@ impl Buffer {
     /// If the reservation is for less than [`footprint`](Self::footprint) of `len`.
     pub fn zeroed(len: usize, reservation: Reservation) -> Result<Self, Error> {
         let footprint = Self::footprint(len);
-        assert!(reservation.amount() >= footprint, "{} bytes reserved for {footprint}", reservation.amount());
+        assert!(
+            reservation.amount() >= footprint,
+            "{} bytes reserved for {footprint}",
+            reservation.amount()
+        );
         let refused = || Error::OutOfMemory { bytes: footprint };
         let bytes = if len >= MAP_FROM {
             let map = MmapMut::map_anon(len).map_err(|_| refused())?;
@@ -55,9 +59,15 @@ impl Buffer {
             let _ = map.advise(memmap2::Advice::HugePage);
             Backing::Map(map)
         } else {
-            Backing::Lines(bytemuck::allocation::try_zeroed_vec(len.div_ceil(LINE)).map_err(|()| refused())?)
+            Backing::Lines(
+                bytemuck::allocation::try_zeroed_vec(len.div_ceil(LINE)).map_err(|()| refused())?,
+            )
         };
-        Ok(Self { bytes, len, reservation })
+        Ok(Self {
+            bytes,
+            len,
+            reservation,
+        })
     }
 
     /// The bytes it is booked with.
@@ -88,6 +98,8 @@ impl DerefMut for Buffer {
 
 impl fmt::Debug for Buffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Buffer").field("len", &self.len).finish_non_exhaustive()
+        f.debug_struct("Buffer")
+            .field("len", &self.len)
+            .finish_non_exhaustive()
     }
 }

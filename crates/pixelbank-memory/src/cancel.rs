@@ -33,7 +33,14 @@ impl Cancel {
             return;
         }
         // Called without the lock: a waker takes locks of its own.
-        let wakers: Vec<_> = self.0.wakers.lock().list.iter().map(|(_, wake)| Arc::clone(wake)).collect();
+        let wakers: Vec<_> = self
+            .0
+            .wakers
+            .lock()
+            .list
+            .iter()
+            .map(|(_, wake)| Arc::clone(wake))
+            .collect();
         for wake in wakers {
             wake();
         }
@@ -77,7 +84,12 @@ pub struct CancelGuard<'a> {
 
 impl Drop for CancelGuard<'_> {
     fn drop(&mut self) {
-        self.cancel.0.wakers.lock().list.retain(|(id, _)| *id != self.id);
+        self.cancel
+            .0
+            .wakers
+            .lock()
+            .list
+            .retain(|(id, _)| *id != self.id);
     }
 }
 
@@ -101,12 +113,18 @@ impl Wait {
 
     /// Until `deadline`.
     pub fn until(deadline: Instant) -> Self {
-        Self { deadline: Some(deadline), cancel: None }
+        Self {
+            deadline: Some(deadline),
+            cancel: None,
+        }
     }
 
     /// For `duration` from now.
     pub fn at_most(duration: Duration) -> Self {
-        Self { deadline: Instant::now().checked_add(duration), cancel: None }
+        Self {
+            deadline: Instant::now().checked_add(duration),
+            cancel: None,
+        }
     }
 
     /// The same, but no longer than until `cancel` is used.
@@ -132,7 +150,8 @@ impl Wait {
 
     /// Whether the deadline has passed.
     pub fn is_over(&self) -> bool {
-        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        self.deadline
+            .is_some_and(|deadline| Instant::now() >= deadline)
     }
 }
 

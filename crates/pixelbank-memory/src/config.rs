@@ -105,9 +105,10 @@ impl Amount {
     fn bytes(&self, place: &str) -> Result<u64, ConfigError> {
         match self {
             Self::Bytes(bytes) => Ok(*bytes),
-            Self::Text(text) => {
-                parse_bytes(text).map_err(|reason| ConfigError::Value { place: place.to_owned(), reason })
-            }
+            Self::Text(text) => parse_bytes(text).map_err(|reason| ConfigError::Value {
+                place: place.to_owned(),
+                reason,
+            }),
         }
     }
 }
@@ -118,7 +119,9 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] for a file or variable that cannot be understood.
     pub fn load() -> Result<Self, ConfigError> {
-        let file = etcetera::choose_base_strategy().ok().map(|base| base.config_dir().join("pixelbank/config.toml"));
+        let file = etcetera::choose_base_strategy()
+            .ok()
+            .map(|base| base.config_dir().join("pixelbank/config.toml"));
         let mut config = match file {
             Some(path) if path.exists() => Self::from_file(&path)?,
             _ => Self::default(),
@@ -132,12 +135,19 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] where it cannot be read or understood.
     pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        let shape: FileShape = toml::from_str(&text)
-            .map_err(|error| ConfigError::Parse { path: path.to_owned(), reason: error.to_string() })?;
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let shape: FileShape = toml::from_str(&text).map_err(|error| ConfigError::Parse {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })?;
         let amount = |value: &Option<Amount>, key: &str| {
-            value.as_ref().map(|value| value.bytes(&format!("{}: {key}", path.display()))).transpose()
+            value
+                .as_ref()
+                .map(|value| value.bytes(&format!("{}: {key}", path.display())))
+                .transpose()
         };
         let mut config = Self {
             host_bytes: amount(&shape.budget.memory, "budget.memory")?,
@@ -149,10 +159,19 @@ impl Config {
         for (name, limits) in &shape.account {
             let account = Account::from_name(name).ok_or_else(|| ConfigError::Value {
                 place: format!("{}: account.{name}", path.display()),
-                reason: format!("no such account; there are {}", Account::ALL.map(Account::name).join(", ")),
+                reason: format!(
+                    "no such account; there are {}",
+                    Account::ALL.map(Account::name).join(", ")
+                ),
             })?;
             let floor = amount(&limits.floor, &format!("account.{name}.floor"))?.unwrap_or(0);
-            config.accounts.insert(account, (floor, amount(&limits.ceiling, &format!("account.{name}.ceiling"))?));
+            config.accounts.insert(
+                account,
+                (
+                    floor,
+                    amount(&limits.ceiling, &format!("account.{name}.ceiling"))?,
+                ),
+            );
         }
         Ok(config)
     }
@@ -166,19 +185,32 @@ impl Config {
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<(), ConfigError> {
         for (name, value) in variables {
-            let Some(key) = name.strip_prefix("PIXELBANK_") else { continue };
-            let bad = |reason| ConfigError::Value { place: name.clone(), reason };
+            let Some(key) = name.strip_prefix("PIXELBANK_") else {
+                continue;
+            };
+            let bad = |reason| ConfigError::Value {
+                place: name.clone(),
+                reason,
+            };
             let bytes = || parse_bytes(&value).map_err(bad);
             match key {
                 "MEMORY" => self.host_bytes = Some(bytes()?),
                 "SCRATCH" => self.scratch_bytes = Some(bytes()?),
                 "SCRATCH_DIR" => self.scratch_dir = Some(PathBuf::from(&value)),
                 "OPEN_FILES" => {
-                    self.open_files = Some(value.parse().map_err(|_| bad(format!("'{value}' is no number")))?);
+                    self.open_files = Some(
+                        value
+                            .parse()
+                            .map_err(|_| bad(format!("'{value}' is no number")))?,
+                    );
                 }
                 _ => {
-                    let Some((account, end)) = key.rsplit_once('_') else { continue };
-                    let Some(account) = Account::from_name(&account.to_ascii_lowercase()) else { continue };
+                    let Some((account, end)) = key.rsplit_once('_') else {
+                        continue;
+                    };
+                    let Some(account) = Account::from_name(&account.to_ascii_lowercase()) else {
+                        continue;
+                    };
                     let limits = self.accounts.entry(account).or_default();
                     match end {
                         "FLOOR" => limits.0 = bytes()?,
@@ -231,10 +263,18 @@ mod tests {
 
     #[test]
     fn variables_win_over_the_file() {
-        let mut config = file("[budget]\nmemory = \"2G\"\nopen_files = 10\n[account.tiles]\nfloor = \"1M\"").unwrap();
+        let mut config =
+            file("[budget]\nmemory = \"2G\"\nopen_files = 10\n[account.tiles]\nfloor = \"1M\"")
+                .unwrap();
         assert_eq!(config.host_bytes, Some(2 << 30));
-        let variables = [("PIXELBANK_MEMORY", "64M"), ("PIXELBANK_TILES_CEILING", "32M"), ("HOME", "/nowhere")];
-        config.apply_variables(variables.map(|(k, v)| (k.to_owned(), v.to_owned()))).unwrap();
+        let variables = [
+            ("PIXELBANK_MEMORY", "64M"),
+            ("PIXELBANK_TILES_CEILING", "32M"),
+            ("HOME", "/nowhere"),
+        ];
+        config
+            .apply_variables(variables.map(|(k, v)| (k.to_owned(), v.to_owned())))
+            .unwrap();
         assert_eq!(config.host_bytes, Some(64 << 20));
         assert_eq!(config.open_files, Some(10));
         assert_eq!(config.accounts[&Account::Tiles], (1 << 20, Some(32 << 20)));
@@ -245,11 +285,23 @@ mod tests {
     #[test]
     fn errors_say_where_and_what() {
         let unknown = file("[account.fish]\nfloor = 1").unwrap_err().to_string();
-        assert!(unknown.contains("account.fish") && unknown.contains("tiles"), "{unknown}");
+        assert!(
+            unknown.contains("account.fish") && unknown.contains("tiles"),
+            "{unknown}"
+        );
         let key = file("[budget]\nmemroy = 1").unwrap_err().to_string();
-        assert!(key.contains("memroy") && key.contains("config.toml"), "{key}");
+        assert!(
+            key.contains("memroy") && key.contains("config.toml"),
+            "{key}"
+        );
         let mut config = Config::default();
-        let variable = config.apply_variables([("PIXELBANK_MEMORY".into(), "lots".into())]).unwrap_err().to_string();
-        assert!(variable.contains("PIXELBANK_MEMORY") && variable.contains("lots"), "{variable}");
+        let variable = config
+            .apply_variables([("PIXELBANK_MEMORY".into(), "lots".into())])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            variable.contains("PIXELBANK_MEMORY") && variable.contains("lots"),
+            "{variable}"
+        );
     }
 }

@@ -52,7 +52,13 @@ pub struct Shortage {
 
 impl fmt::Display for Shortage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let amount = |n: u64| if self.resource == Resource::Files { n.to_string() } else { format_bytes(n) };
+        let amount = |n: u64| {
+            if self.resource == Resource::Files {
+                n.to_string()
+            } else {
+                format_bytes(n)
+            }
+        };
         write!(
             f,
             "{} of {} wanted for {}, {} of {} available",

@@ -18,7 +18,10 @@ pub struct History {
     pub accounts: Vec<(Account, Vec<u64>)>,
 }
 
-fn as_map<S: Serializer>(accounts: &[(Account, Vec<u64>)], serializer: S) -> Result<S::Ok, S::Error> {
+fn as_map<S: Serializer>(
+    accounts: &[(Account, Vec<u64>)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(Some(accounts.len()))?;
     for (account, bytes) in accounts {
         map.serialize_entry(account.name(), bytes)?;
@@ -42,7 +45,11 @@ struct Sample {
 
 impl Ring {
     pub fn push(&mut self, time_ms: u64, resident: u64, live: [u64; N_ACCOUNTS]) {
-        let sample = Sample { time_ms, resident, live };
+        let sample = Sample {
+            time_ms,
+            resident,
+            live,
+        };
         if self.samples.len() < N_SAMPLES {
             self.samples.push(sample);
         } else {
@@ -52,11 +59,26 @@ impl Ring {
     }
 
     pub fn snapshot(&self) -> History {
-        let in_order = || self.samples[self.next..].iter().chain(&self.samples[..self.next]);
+        let in_order = || {
+            self.samples[self.next..]
+                .iter()
+                .chain(&self.samples[..self.next])
+        };
         let accounts = Account::ALL
             .into_iter()
-            .filter(|account| self.samples.iter().any(|sample| sample.live[account.index()] > 0))
-            .map(|account| (account, in_order().map(|sample| sample.live[account.index()]).collect()))
+            .filter(|account| {
+                self.samples
+                    .iter()
+                    .any(|sample| sample.live[account.index()] > 0)
+            })
+            .map(|account| {
+                (
+                    account,
+                    in_order()
+                        .map(|sample| sample.live[account.index()])
+                        .collect(),
+                )
+            })
             .collect();
         History {
             times_ms: in_order().map(|sample| sample.time_ms).collect(),
@@ -81,7 +103,11 @@ mod tests {
         let history = ring.snapshot();
         assert_eq!(history.times_ms, (100..700).collect::<Vec<_>>());
         assert_eq!(history.resident_bytes[599], 1398);
-        assert_eq!(history.accounts.len(), 1, "only accounts that held something");
+        assert_eq!(
+            history.accounts.len(),
+            1,
+            "only accounts that held something"
+        );
         assert_eq!(history.accounts[0].1[0], 100);
     }
 }

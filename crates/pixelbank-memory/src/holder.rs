@@ -31,7 +31,10 @@ pub struct Reservation {
 
 impl Holder {
     pub(crate) fn new(bank: &Arc<Shared>, place: Place) -> Self {
-        Self(Arc::new(Line { bank: Arc::clone(bank), place }))
+        Self(Arc::new(Line {
+            bank: Arc::clone(bank),
+            place,
+        }))
     }
 
     /// The account it reserves on.
@@ -77,7 +80,10 @@ impl Holder {
     }
 
     fn receipt(&self, amount: u64) -> Reservation {
-        Reservation { line: Arc::clone(&self.0), amount }
+        Reservation {
+            line: Arc::clone(&self.0),
+            amount,
+        }
     }
 }
 
@@ -106,7 +112,9 @@ impl Reservation {
     /// Gives back all but `amount`; does nothing where that is no less.
     pub fn shrink_to(&mut self, amount: u64) {
         if amount < self.amount {
-            self.line.bank.give_back(self.line.place, self.amount - amount, 0);
+            self.line
+                .bank
+                .give_back(self.line.place, self.amount - amount, 0);
             self.amount = amount;
         }
     }
@@ -116,10 +124,17 @@ impl Reservation {
     /// # Panics
     /// If it stands for less than `amount`.
     pub fn split(&mut self, amount: u64) -> Self {
-        assert!(amount <= self.amount, "{amount} of a reservation of {}", self.amount);
+        assert!(
+            amount <= self.amount,
+            "{amount} of a reservation of {}",
+            self.amount
+        );
         self.line.bank.count_one(self.line.place);
         self.amount -= amount;
-        Self { line: Arc::clone(&self.line), amount }
+        Self {
+            line: Arc::clone(&self.line),
+            amount,
+        }
     }
 }
 
@@ -131,6 +146,9 @@ impl Drop for Reservation {
 
 impl fmt::Debug for Reservation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reservation").field("account", &self.line.place.account).field("amount", &self.amount).finish()
+        f.debug_struct("Reservation")
+            .field("account", &self.line.place.account)
+            .field("amount", &self.amount)
+            .finish()
     }
 }

@@ -51,8 +51,14 @@ impl PressureSources {
         let cgroup_dir = process::cgroup_dir().filter(|dir| process::cgroup_limit(dir).is_some());
         let of_cgroup = cgroup_dir.as_ref().map(|dir| dir.join("memory.pressure"));
         let of_machine = PathBuf::from("/proc/pressure/memory");
-        let stall_file = of_cgroup.into_iter().chain([of_machine]).find(|path| path.exists());
-        Self { stall_file, cgroup_dir }
+        let stall_file = of_cgroup
+            .into_iter()
+            .chain([of_machine])
+            .find(|path| path.exists());
+        Self {
+            stall_file,
+            cgroup_dir,
+        }
     }
 }
 
@@ -72,7 +78,10 @@ struct Events {
 
 impl Gauge {
     fn new(sources: PressureSources) -> Self {
-        let mut gauge = Self { sources, last_events: None };
+        let mut gauge = Self {
+            sources,
+            last_events: None,
+        };
         gauge.last_events = gauge.events();
         gauge
     }
@@ -83,12 +92,22 @@ impl Gauge {
 
     /// The share of the last ten seconds in which some or all tasks waited for memory.
     fn stall(&self) -> Pressure {
-        let Some(text) = self.sources.stall_file.as_ref().and_then(|path| fs::read_to_string(path).ok()) else {
+        let Some(text) = self
+            .sources
+            .stall_file
+            .as_ref()
+            .and_then(|path| fs::read_to_string(path).ok())
+        else {
             return Pressure::None;
         };
         let average = |kind: &str| -> f64 {
-            let line = text.lines().find(|line| line.starts_with(kind)).unwrap_or_default();
-            let field = line.split_ascii_whitespace().find_map(|field| field.strip_prefix("avg10="));
+            let line = text
+                .lines()
+                .find(|line| line.starts_with(kind))
+                .unwrap_or_default();
+            let field = line
+                .split_ascii_whitespace()
+                .find_map(|field| field.strip_prefix("avg10="));
             field.and_then(|value| value.parse().ok()).unwrap_or(0.0)
         };
         let (some, full) = (average("some"), average("full"));
@@ -103,9 +122,14 @@ impl Gauge {
     /// How near the cgroup is to its limit. Page cache counts in `memory.current` but gives way by itself, so it is
     /// taken off.
     fn fullness(&self) -> Pressure {
-        let Some(dir) = &self.sources.cgroup_dir else { return Pressure::None };
-        let number = |name: &str| -> Option<u64> { fs::read_to_string(dir.join(name)).ok()?.trim().parse().ok() };
-        let (Some(current), Some(limit)) = (number("memory.current"), process::cgroup_limit(dir)) else {
+        let Some(dir) = &self.sources.cgroup_dir else {
+            return Pressure::None;
+        };
+        let number = |name: &str| -> Option<u64> {
+            fs::read_to_string(dir.join(name)).ok()?.trim().parse().ok()
+        };
+        let (Some(current), Some(limit)) = (number("memory.current"), process::cgroup_limit(dir))
+        else {
             return Pressure::None;
         };
         let stat = fs::read_to_string(dir.join("memory.stat")).unwrap_or_default();
@@ -135,15 +159,26 @@ impl Gauge {
     }
 
     fn events(&self) -> Option<Events> {
-        let text = fs::read_to_string(self.sources.cgroup_dir.as_ref()?.join("memory.events")).ok()?;
+        let text =
+            fs::read_to_string(self.sources.cgroup_dir.as_ref()?.join("memory.events")).ok()?;
         let get = |name| field(&text, name).unwrap_or(0);
-        Some(Events { high: get("high"), max: get("max"), oom: get("oom") })
+        Some(Events {
+            high: get("high"),
+            max: get("max"),
+            oom: get("oom"),
+        })
     }
 }
 
 /// The number behind `name` in lines of `name number`.
 fn field(text: &str, name: &str) -> Option<u64> {
-    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
+    text.lines().find_map(|line| {
+        line.strip_prefix(name)?
+            .strip_prefix(' ')?
+            .trim()
+            .parse()
+            .ok()
+    })
 }
 
 /// A thread that watches for pressure and trims a bank's idle memory by its level. Ends when dropped.
@@ -163,17 +198,22 @@ impl PressureMonitor {
         let stop = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let stopped = stop.try_clone()?;
         let bank = bank.clone();
-        let thread = std::thread::Builder::new().name("pressure".into()).spawn(move || {
-            let trigger = sources.stall_file.as_ref().and_then(stall_trigger);
-            let mut gauge = Gauge::new(sources);
-            while wait(&stopped, trigger.as_ref()) {
-                let fraction = gauge.read().trim_fraction();
-                if fraction > 0.0 {
-                    bank.trim(fraction);
+        let thread = std::thread::Builder::new()
+            .name("pressure".into())
+            .spawn(move || {
+                let trigger = sources.stall_file.as_ref().and_then(stall_trigger);
+                let mut gauge = Gauge::new(sources);
+                while wait(&stopped, trigger.as_ref()) {
+                    let fraction = gauge.read().trim_fraction();
+                    if fraction > 0.0 {
+                        bank.trim(fraction);
+                    }
                 }
-            }
-        })?;
-        Ok(Self { stop, thread: Some(thread) })
+            })?;
+        Ok(Self {
+            stop,
+            thread: Some(thread),
+        })
     }
 }
 
@@ -195,7 +235,10 @@ fn stall_trigger(path: &PathBuf) -> Option<File> {
 
 /// Waits for a second or a stall; false when it is time to stop.
 fn wait(stop: &OwnedFd, trigger: Option<&File>) -> bool {
-    let second = Timespec { tv_sec: 1, tv_nsec: 0 };
+    let second = Timespec {
+        tv_sec: 1,
+        tv_nsec: 0,
+    };
     let mut watched = vec![PollFd::new(stop, PollFlags::IN)];
     if let Some(trigger) = trigger {
         watched.push(PollFd::from_borrowed_fd(trigger.as_fd(), PollFlags::PRI));
@@ -215,7 +258,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
         let stall = |some: f64, full: f64| {
-            write("psi", &format!("some avg10={some:.2} avg60=0.00 avg300=0.00 total=1\nfull avg10={full:.2} avg60=0.00 avg300=0.00 total=1\n"));
+            write(
+                "psi",
+                &format!(
+                    "some avg10={some:.2} avg60=0.00 avg300=0.00 total=1\nfull avg10={full:.2} avg60=0.00 avg300=0.00 total=1\n"
+                ),
+            );
         };
         write("cgroup.controllers", "memory");
         write("memory.max", "1000");
@@ -234,10 +282,18 @@ mod tests {
         assert_eq!(gauge.read(), Pressure::Critical);
         stall(0.0, 0.0);
         write("memory.current", "1040");
-        assert_eq!(gauge.read(), Pressure::High, "940 of 1000 without the page cache");
+        assert_eq!(
+            gauge.read(),
+            Pressure::High,
+            "940 of 1000 without the page cache"
+        );
         write("memory.current", "500");
         write("memory.events", "low 0\nhigh 0\nmax 4\noom 0\noom_kill 0\n");
-        assert_eq!(gauge.read(), Pressure::High, "the limit was hit since the last reading");
+        assert_eq!(
+            gauge.read(),
+            Pressure::High,
+            "the limit was hit since the last reading"
+        );
         assert_eq!(gauge.read(), Pressure::None, "and not again");
     }
 

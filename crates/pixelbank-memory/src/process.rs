@@ -18,7 +18,9 @@ pub fn peak_resident_bytes() -> Option<u64> {
 
 /// The memory that this process may use: the machine's, or the least limit of the cgroups it lives in.
 pub(crate) fn available_memory() -> u64 {
-    let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| kilobytes_field(&text, "MemTotal:"));
+    let machine = fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| kilobytes_field(&text, "MemTotal:"));
     let cgroup = cgroup_dir().and_then(|dir| cgroup_limit(&dir));
     // Where nothing is known, as much as any machine of today has.
     machine.into_iter().chain(cgroup).min().unwrap_or(4 << 30)
@@ -76,7 +78,10 @@ mod tests {
         let before = resident_bytes().unwrap();
         let touched = vec![1u8; 64 << 20];
         let grown = resident_bytes().unwrap().saturating_sub(before);
-        assert!(grown >= 56 << 20, "64 MiB were touched, {grown} bytes came on");
+        assert!(
+            grown >= 56 << 20,
+            "64 MiB were touched, {grown} bytes came on"
+        );
         assert!(peak_resident_bytes().unwrap() >= before + (56 << 20));
         drop(touched);
     }

@@ -6,7 +6,9 @@
 /// A sentence that says what is wrong with `text`.
 pub fn parse_bytes(text: &str) -> Result<u64, String> {
     let text = text.trim();
-    let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+    let split = text
+        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
         "" | "b" => 1,
@@ -14,14 +16,24 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
         "m" | "mb" | "mib" => 1 << 20,
         "g" | "gb" | "gib" => 1 << 30,
         "t" | "tb" | "tib" => 1 << 40,
-        other => return Err(format!("'{text}' is no byte count: unknown unit '{other}' (use K, M, G or T)")),
+        other => {
+            return Err(format!(
+                "'{text}' is no byte count: unknown unit '{other}' (use K, M, G or T)"
+            ));
+        }
     };
     if let Ok(whole) = number.parse::<u64>() {
-        return whole.checked_mul(factor).ok_or_else(|| format!("'{text}' is more bytes than a computer can count"));
+        return whole
+            .checked_mul(factor)
+            .ok_or_else(|| format!("'{text}' is more bytes than a computer can count"));
     }
     match number.parse::<f64>() {
-        Ok(value) if value.is_finite() && value * (factor as f64) < u64::MAX as f64 => Ok((value * factor as f64) as u64),
-        _ => Err(format!("'{text}' is no byte count: write for example 512M or 1.5G")),
+        Ok(value) if value.is_finite() && value * (factor as f64) < u64::MAX as f64 => {
+            Ok((value * factor as f64) as u64)
+        }
+        _ => Err(format!(
+            "'{text}' is no byte count: write for example 512M or 1.5G"
+        )),
     }
 }
 
@@ -41,7 +53,8 @@ pub fn format_bytes(bytes: u64) -> String {
         value /= 1024.0;
         unit = next;
     }
-    if value >= 100.0 || value.fract() < 0.05 { format!("{value:.0} {unit}") } else { format!("{value:.1} {unit}") }
+    let text = if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.1}") };
+    format!("{} {unit}", text.strip_suffix(".0").unwrap_or(&text))
 }
 
 #[cfg(test)]
@@ -58,7 +71,15 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused_with_a_reason() {
-        for text in ["", "M", "1.2.3M", "12 parsecs", "-5M", "99999999999T", "1e9"] {
+        for text in [
+            "",
+            "M",
+            "1.2.3M",
+            "12 parsecs",
+            "-5M",
+            "99999999999T",
+            "1e9",
+        ] {
             assert!(parse_bytes(text).is_err(), "{text}");
         }
     }
