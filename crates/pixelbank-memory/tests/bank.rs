@@ -540,7 +540,8 @@ proptest! {
         let fits = |live: &[u64; 4], which: usize, more: u64| {
             let mut after = *live;
             after[which] += more;
-            after[which] <= CEILING[which] && (0..4).map(|i| after[i].max(FLOOR[i])).sum::<u64>() <= 200
+let others: u64 = (0..4).filter(|i| *i != which).map(|i| live[i].max(FLOOR[i])).sum();
+            after[which] <= CEILING[which] && others + after[which] <= 200
         };
         for step in steps {
             match step {
