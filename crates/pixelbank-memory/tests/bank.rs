@@ -231,6 +231,20 @@ fn the_cheapest_idle_memory_goes_first_across_accounts() {
 }
 
 #[test]
+fn what_is_kept_only_in_case_takes_nothing_from_others() {
+    let bank = bank(100 * KIB);
+    let shelf = Shelf::new(&bank, Account::Tiles, 1.0);
+    fill(&bank, &shelf, 60 * KIB);
+    let holder = bank.holder(Account::Tiles, "tile", "");
+    assert!(holder.reserve_free(41 * KIB).is_none());
+    assert_eq!(
+        holder.reserve_free(40 * KIB).map(|r| r.amount()),
+        Some(40 * KIB)
+    );
+    assert_eq!(shelf.bytes(), 60 * KIB);
+}
+
+#[test]
 fn an_account_within_its_floor_gives_nothing_to_others_but_to_itself() {
     let bank = Bank::builder()
         .host_bytes(100 * KIB)
