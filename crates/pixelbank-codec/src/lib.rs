@@ -26,6 +26,7 @@ mod decoder;
 mod encoder;
 mod error;
 mod input;
+mod jpeg;
 mod limits;
 
 pub use decoder::{Band, Decoder, Flow, Format, ImageInfo, MetadataBlocks, Region, open};

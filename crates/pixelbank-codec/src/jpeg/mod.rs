@@ -1,0 +1,20 @@
+//! JPEG, by libjpeg-turbo's code as mozjpeg carries it.
+
+mod decompress;
+mod fault;
+mod memory;
+mod source;
+mod stream;
+
+pub(crate) use fault::Fault;
+pub(crate) use stream::{
+    StreamColor, decode_stream, merge_tables, stream_format, stream_working_bytes,
+};
+
+/// That many zero bytes, or a fault where there is no memory for them.
+fn zeroed(len: usize) -> Result<Vec<u8>, Fault> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len).map_err(|_| Fault::Memory)?;
+    bytes.resize(len, 0);
+    Ok(bytes)
+}
