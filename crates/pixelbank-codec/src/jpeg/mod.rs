@@ -1,10 +1,18 @@
 //! JPEG, by libjpeg-turbo's code as mozjpeg carries it.
 
+mod blocks;
+mod cmyk;
+mod decode;
 mod decompress;
 mod fault;
+mod header;
 mod memory;
+mod orientation;
+mod segments;
 mod source;
 mod stream;
+
+pub(crate) use decode::open;
 
 pub(crate) use fault::Fault;
 pub(crate) use stream::{
