@@ -34,4 +34,5 @@ pub use decoder::{Band, Decoder, Flow, Format, ImageInfo, MetadataBlocks, Region
 pub use encoder::{Embed, RowWriter};
 pub use error::Error;
 pub use input::Input;
+pub use jpeg::{JpegOptions, JpegWriter, Subsampling, encode_jpeg};
 pub use limits::Limits;

@@ -5,9 +5,9 @@ use crate::{Error, Input, Limits, MetadataBlocks};
 
 /// What EXIF begins with.
 pub(super) const EXIF: &[u8] = b"Exif\0\0";
-const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
+pub(super) const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 const XMP_EXTENSION: &[u8] = b"http://ns.adobe.com/xmp/extension/\0";
-const ICC: &[u8] = b"ICC_PROFILE\0";
+pub(super) const ICC: &[u8] = b"ICC_PROFILE\0";
 const PHOTOSHOP: &[u8] = b"Photoshop 3.0\0";
 
 /// An ICC profile, which comes in up to 255 numbered pieces.

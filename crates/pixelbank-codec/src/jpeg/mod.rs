@@ -2,8 +2,11 @@
 
 mod blocks;
 mod cmyk;
+mod compress;
 mod decode;
 mod decompress;
+mod destination;
+mod encode;
 mod fault;
 mod header;
 mod memory;
@@ -13,6 +16,7 @@ mod source;
 mod stream;
 
 pub(crate) use decode::open;
+pub use encode::{JpegOptions, JpegWriter, Subsampling, encode_jpeg};
 
 pub(crate) use fault::Fault;
 pub(crate) use stream::{
