@@ -61,7 +61,7 @@ fn picture(size: Size) -> Vec<u8> {
             seed ^= seed << 13;
             seed ^= seed >> 17;
             seed ^= seed << 5;
-            let grain = (seed >> 29) as f32;
+            let grain = (seed >> 27) as f32;
             let (fx, fy) = (x as f32 / 90.0, y as f32 / 70.0);
             let wave = (fx.sin() * (fy * 1.3).cos() + (fx * 0.31 + fy * 0.17).sin()) * 55.0;
             let edge = if ((x / 190) ^ (y / 230)) & 1 == 0 {
