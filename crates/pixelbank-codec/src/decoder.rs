@@ -156,6 +156,9 @@ pub fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>, Error
     if magic[..n].starts_with(&[0xff, 0xd8]) {
         return crate::jpeg::open(input, limits);
     }
+    if magic[..n].starts_with(b"RIFF") && magic[..n].get(8..12) == Some(b"WEBP") {
+        return crate::webp::open(input, limits);
+    }
     Err(Error::UnknownFormat {
         name: input.name().to_owned(),
     })
