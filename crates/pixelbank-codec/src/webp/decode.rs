@@ -190,7 +190,7 @@ fn library_bytes(size: Size, coding: Coding, rows: u64) -> u64 {
     const FIXED: u64 = 48 << 10;
     /// A set of five prefix codes.
     const CODES: u64 = 14 << 10;
-    const MAX_CODES: u64 = 512;
+    const MAX_CODES: u64 = 256;
     let width = u64::from(size.width);
     let pixels = size.pixels();
     let codes = u64::from(size.width.div_ceil(16)) * u64::from(size.height.div_ceil(16));
