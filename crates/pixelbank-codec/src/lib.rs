@@ -26,10 +26,15 @@ mod decoder;
 mod encoder;
 mod error;
 mod input;
+mod jpeg;
 mod limits;
+mod request;
+mod webp;
 
 pub use decoder::{Band, Decoder, Flow, Format, ImageInfo, MetadataBlocks, Region, open};
 pub use encoder::{Embed, RowWriter};
 pub use error::Error;
 pub use input::Input;
+pub use jpeg::{JpegOptions, JpegWriter, Subsampling, encode_jpeg};
 pub use limits::Limits;
+pub use webp::{WebPOptions, WebPWriter, encode_webp};
