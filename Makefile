@@ -1,0 +1,120 @@
+# Everything that is done with Pixelbank from a checkout. `make help` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+# The order of the prerequisites below is the order of the steps.
+.NOTPARALLEL:
+
+# Tools that setup had to build itself are kept outside the checkout, so that a fresh clone finds them again.
+TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pixelbank/tools
+export PATH := $(TOOLS)/bin:$(CURDIR)/.venv/bin:$(PATH)
+export CARGO_TERM_PROGRESS_WHEN ?= never
+
+# A machine that only checks must not change the lock file.
+LOCKED := $(if $(CI),--locked)
+CARGO_TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest)
+STEP := scripts/step.sh
+PROGRAM := target/debug/pixelbank
+WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -not -path '*/test-results/*' 2>/dev/null)
+
+# For `make run`; handed over in the environment, which needs no quoting.
+export PHOTOS PORT MEMORY SAMPLE_COUNT SAMPLE_MEGAPIXELS
+PHOTOS ?=
+PORT ?=
+MEMORY ?=
+SAMPLE_COUNT ?= 60
+SAMPLE_MEGAPIXELS ?= 12
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@echo
+	@echo '  make run PHOTOS=~/Pictures MEMORY=512M PORT=8000    all three are optional'
+
+## Using it
+
+.PHONY: run
+run: setup-run build ## Set up, build, and serve PHOTOS=, or sample photographs
+	@scripts/run.sh
+
+.PHONY: build
+build: web/dist/index.html ## Build the program as it is released: target/release/pixelbank
+	@$(STEP) build cargo build --release $(LOCKED) --bin pixelbank
+
+.PHONY: setup setup-run setup-bench
+setup: ## Install what building and testing need, where it is missing
+	@scripts/setup.sh test
+setup-run:
+	@scripts/setup.sh run
+setup-bench:
+	@scripts/setup.sh bench
+
+## Checking it
+
+.PHONY: test
+test: test-begin setup lint web-test rust-test doc-test iiif e2e ## Set up, then every gate and every test
+	@python3 scripts/recap.py
+
+.PHONY: test-begin
+test-begin:
+	@rm -rf target/steps
+
+# The cheap gates come first. The page is built before anything Rust: the server crate embeds it.
+.PHONY: lint
+lint: typos fmt web-check web/dist/index.html deny clippy rustdoc ## The gates alone: format, lints, documentation, licences, spelling
+
+.PHONY: typos fmt deny clippy rustdoc
+typos:
+	@$(STEP) typos typos
+fmt:
+	@$(STEP) fmt cargo fmt --all --check
+deny:
+	@$(STEP) deny cargo deny --all-features check --hide-inclusion-graph bans licenses sources
+clippy: web/dist/index.html
+	@$(STEP) clippy cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
+rustdoc: web/dist/index.html
+	@RUSTDOCFLAGS='-D warnings' $(STEP) rustdoc cargo doc $(LOCKED) --workspace --no-deps
+
+.PHONY: rust-test doc-test program
+rust-test: web/dist/index.html ## The Rust tests
+ifeq ($(CARGO_TEST),nextest)
+	@$(STEP) rust-test cargo nextest run $(LOCKED) --workspace $(if $(CI),--profile ci)
+else
+	@$(STEP) rust-test cargo test $(LOCKED) --workspace --lib --bins --tests
+endif
+doc-test: web/dist/index.html
+	@$(STEP) doc-test cargo test $(LOCKED) --workspace --doc
+
+# Built with the same selection of packages as the tests, so that nothing is compiled a second time for other features.
+program: web/dist/index.html
+	@cargo test --quiet $(LOCKED) --workspace --no-run
+
+.PHONY: iiif e2e
+iiif: program ## The official IIIF validator, five rounds, versions 2 and 3
+	@$(STEP) iiif python tests/iiif/run.py $(PROGRAM)
+e2e: program ## The page in a real browser
+	@$(STEP) e2e python tests/e2e/run.py $(PROGRAM)
+
+.PHONY: web web-check web-test
+web: web/dist/index.html ## Build the page
+web-check: web/node_modules/.lock-sum
+	@$(STEP) web-check npm --prefix web run --silent check
+web-test: web/node_modules/.lock-sum
+	@$(STEP) web-test npm --prefix web run --silent test
+web/node_modules/.lock-sum: web/package-lock.json
+	@scripts/setup.sh web
+web/dist/index.html: web/node_modules/.lock-sum $(WEB_SOURCES)
+	@$(STEP) web npm --prefix web run --silent build
+
+## Measuring it
+
+.PHONY: bench
+bench: setup-bench build ## Run every benchmark: the executable files in bench/
+	@for script in bench/*; do \
+		if [ -f "$$script" ] && [ -x "$$script" ]; then echo "==> $$script"; "$$script"; fi; \
+	done
+
+.PHONY: clean
+clean: ## Remove everything that was built (sample photographs stay)
+	rm -rf target web/dist web/node_modules web/test-results .venv

@@ -1,0 +1,88 @@
+//! What the operating system says of the process and its limits. Linux reads `/proc` and cgroup v2; elsewhere the
+//! answers are `None` and cautious defaults.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Resident bytes of this process, or `None` where the system does not say.
+pub fn resident_bytes() -> Option<u64> {
+    let statm = fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = statm.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size() as u64)
+}
+
+/// The most bytes that were ever resident, or `None` where the system does not say.
+pub fn peak_resident_bytes() -> Option<u64> {
+    kilobytes_field(&fs::read_to_string("/proc/self/status").ok()?, "VmHWM:")
+}
+
+/// The memory that this process may use: the machine's, or the least limit of the cgroups it lives in.
+pub(crate) fn available_memory() -> u64 {
+    let machine = fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| kilobytes_field(&text, "MemTotal:"));
+    let cgroup = cgroup_dir().and_then(|dir| cgroup_limit(&dir));
+    // Where nothing is known, as much as any machine of today has.
+    machine.into_iter().chain(cgroup).min().unwrap_or(4 << 30)
+}
+
+fn kilobytes_field(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    let kilobytes: u64 = line.split_ascii_whitespace().next()?.parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+/// The folder of the cgroup (version 2) that this process belongs to.
+pub(crate) fn cgroup_dir() -> Option<PathBuf> {
+    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let path = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
+    let dir = Path::new("/sys/fs/cgroup").join(path.trim_start_matches('/'));
+    dir.join("memory.current").exists().then_some(dir)
+}
+
+/// The least `memory.max` or `memory.high` of the cgroup and those above it.
+pub(crate) fn cgroup_limit(dir: &Path) -> Option<u64> {
+    let read = |dir: &Path, name: &str| -> Option<u64> {
+        // "max" is no limit and no number.
+        fs::read_to_string(dir.join(name)).ok()?.trim().parse().ok()
+    };
+    dir.ancestors()
+        .take_while(|dir| dir.join("cgroup.controllers").exists())
+        .flat_map(|dir| [read(dir, "memory.max"), read(dir, "memory.high")])
+        .flatten()
+        .min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_limit_on_the_way_up_counts() {
+        let root = tempfile::tempdir().unwrap();
+        let inner = root.path().join("a/b");
+        fs::create_dir_all(&inner).unwrap();
+        for dir in [root.path(), &root.path().join("a"), &inner] {
+            fs::write(dir.join("cgroup.controllers"), "memory\n").unwrap();
+        }
+        fs::write(inner.join("memory.max"), "max\n").unwrap();
+        assert_eq!(cgroup_limit(&inner), None);
+        fs::write(root.path().join("a/memory.max"), "1000000\n").unwrap();
+        fs::write(inner.join("memory.high"), "2000000\n").unwrap();
+        assert_eq!(cgroup_limit(&inner), Some(1_000_000));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn resident_size_follows_what_is_touched() {
+        let before = resident_bytes().unwrap();
+        let touched = vec![1u8; 64 << 20];
+        let grown = resident_bytes().unwrap().saturating_sub(before);
+        assert!(
+            grown >= 56 << 20,
+            "64 MiB were touched, {grown} bytes came on"
+        );
+        assert!(peak_resident_bytes().unwrap() >= before + (56 << 20));
+        drop(touched);
+    }
+}
