@@ -28,6 +28,7 @@ mod error;
 mod input;
 mod jpeg;
 mod limits;
+mod tiff;
 
 pub use decoder::{Band, Decoder, Flow, Format, ImageInfo, MetadataBlocks, Region, open};
 pub use encoder::{Embed, RowWriter};
