@@ -25,6 +25,7 @@
 mod decoder;
 mod encoder;
 mod error;
+mod exr;
 mod input;
 mod jpeg;
 mod limits;
