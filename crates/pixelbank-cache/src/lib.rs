@@ -1,1 +1,48 @@
-//! To be.
+//! The image cache: any region of any level of any file, through tiles that stay as long as the budget lets them.
+//!
+//! Every file looks tiled and mip-mapped. Where a file offers tiles, a miss decodes one; where it can only be read from
+//! the top (an ordinary JPEG or PNG), a miss starts one *pass* over it that serves everybody who waits, and what the pass
+//! makes is kept in memory or on the scratch disk. Levels that a file does not have are made from finer ones.
+//!
+//! ```no_run
+//! use pixelbank_cache::{Cache, CacheOptions};
+//! use pixelbank_codec::{Input, Limits, Region};
+//! use pixelbank_image::{Rect, ViewMut};
+//! use pixelbank_memory::{Bank, Wait};
+//!
+//! let bank = Bank::builder().host_bytes(128 << 20).build()?;
+//! let cache = Cache::new(&bank, CacheOptions::new("photos", |key| {
+//!     pixelbank_codec::open(Input::path(key)?, &Limits::default())
+//! }))?;
+//! let photo = cache.image("holiday.jpg".as_ref(), &Wait::forever())?;
+//! let rect = Rect::new(0, 0, 512, 512);
+//! let mut pixels = vec![0; photo.spec(0).format.image_bytes(rect.size()) as usize];
+//! let view = ViewMut::packed(&mut pixels, rect.size(), photo.spec(0).format)?;
+//! photo.read(&Region { subimage: 0, level: 0, rect }, view, &Wait::forever())?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Calls block; none of them holds a lock while a file is read or decoded. Not for pixels that change: a file that is
+//! rewritten must be [invalidated](Cache::invalidate).
+#![forbid(unsafe_code)]
+
+mod cache;
+mod error;
+mod files;
+mod flight;
+mod image;
+mod level;
+mod load;
+mod pass;
+mod pyramid;
+mod spill;
+mod stats;
+mod store;
+mod workers;
+
+pub use cache::{Cache, CacheOptions};
+pub use error::Error;
+pub use image::Image;
+pub use level::Level;
+pub use stats::Stats;
+pub use store::Tile;

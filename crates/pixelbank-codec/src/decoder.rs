@@ -111,6 +111,11 @@ pub trait Decoder: Send + fmt::Debug {
     /// included. The caller reserves them first.
     fn working_bytes(&self, region: &Region) -> u64;
 
+    /// An upper bound of the heap bytes that the decoder holds between calls: tables, offsets, read buffers.
+    fn heap_bytes(&self) -> u64 {
+        64 << 10
+    }
+
     /// Decodes `region` and hands it over in bands.
     ///
     /// Bands are disjoint, lie within the region, cover it, and come from top to bottom, those of one height from left

@@ -435,6 +435,10 @@ impl Shared {
         result
     }
 
+    pub fn take_free(&self, place: Place, amount: u64) -> bool {
+        self.state.lock().books.take(place, amount, 1).is_ok()
+    }
+
     pub fn overdraw(&self, place: Place, amount: u64) {
         self.state.lock().books.overdraw(place, amount);
     }

@@ -65,6 +65,14 @@ impl Holder {
         Ok(self.receipt(amount))
     }
 
+    /// Reserves `amount` if it is free, without taking idle memory from anybody: for what is kept only in case.
+    pub fn reserve_free(&self, amount: u64) -> Option<Reservation> {
+        self.0
+            .bank
+            .take_free(self.0.place, amount)
+            .then(|| self.receipt(amount))
+    }
+
     /// Reserves `amount` even beyond the limit, which the ledger then shows: for what must not fail.
     pub fn overdraw(&self, amount: u64) -> Reservation {
         self.0.bank.overdraw(self.0.place, amount);

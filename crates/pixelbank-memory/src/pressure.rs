@@ -245,7 +245,11 @@ fn wait(stop: &OwnedFd, trigger: Option<&File>) -> bool {
     }
     match poll(&mut watched, Some(&second)) {
         Ok(_) => !watched[0].revents().contains(PollFlags::IN),
-        Err(_) => std::thread::sleep(Duration::from_secs(1)) == (),
+        // A signal, or a system without poll: wait by hand, at the price of stopping late.
+        Err(_) => {
+            std::thread::sleep(Duration::from_secs(1));
+            true
+        }
     }
 }
 

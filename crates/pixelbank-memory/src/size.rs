@@ -53,7 +53,11 @@ pub fn format_bytes(bytes: u64) -> String {
         value /= 1024.0;
         unit = next;
     }
-    let text = if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.1}") };
+    let text = if value >= 100.0 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.1}")
+    };
     format!("{} {unit}", text.strip_suffix(".0").unwrap_or(&text))
 }
 

@@ -1,0 +1,152 @@
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pixelbank_codec::Decoder;
+use pixelbank_image::Size;
+use pixelbank_memory::{Account, Bank, Holder, Reclaim, Wait};
+
+use crate::files::{File, Files, Open};
+use crate::flight::Flights;
+use crate::image::Image;
+use crate::load::GroupKey;
+use crate::pass::Passes;
+use crate::spill::Spills;
+use crate::stats::Counters;
+use crate::store::{Store, Tile};
+use crate::{Error, Stats};
+
+/// How a [`Cache`] is made.
+pub struct CacheOptions {
+    /// The owner that the ledger shows for what the cache holds.
+    pub name: String,
+    /// Turns a key into an open image: a file by [`pixelbank_codec::open`], or anything else that can decode itself.
+    pub open: Open,
+    /// The size of tiles of files that have none of their own. An even number of rows; 256 × 256 unless changed. Larger
+    /// ones cost less overhead, and more bytes for a small look.
+    pub tile: Size,
+    /// Passes that run at once. More use more processors, and more memory for their strips.
+    pub decode_threads: usize,
+    /// Where scratch files are made.
+    pub scratch_dir: PathBuf,
+}
+
+impl CacheOptions {
+    /// The defaults, with `open` turning a key into an open image.
+    pub fn new(
+        name: &str,
+        open: impl Fn(&OsStr) -> Result<Box<dyn Decoder>, pixelbank_codec::Error>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            open: Box::new(open),
+            tile: Size::new(256, 256),
+            decode_threads: std::thread::available_parallelism().map_or(2, usize::from),
+            scratch_dir: std::env::temp_dir(),
+        }
+    }
+}
+
+impl fmt::Debug for CacheOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CacheOptions")
+            .field("name", &self.name)
+            .field("tile", &self.tile)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An image cache over one bank. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Cache(pub(crate) Arc<Inner>);
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub bank: Bank,
+    pub files: Arc<Files>,
+    pub store: Arc<Store>,
+    pub spills: Arc<Spills>,
+    pub groups: Flights<GroupKey, Arc<[Tile]>>,
+    pub passes: Passes,
+    pub counters: Arc<Counters>,
+    pub tiles: Holder,
+    pub working: Holder,
+}
+
+impl Cache {
+    /// An empty cache whose tiles, descriptions, decoders, open files and scratch files are paid for from `bank`.
+    ///
+    /// # Errors
+    /// [`Error::BadRequest`] for a tile size that is empty or of odd height; [`Error::Threads`].
+    pub fn new(bank: &Bank, options: CacheOptions) -> Result<Self, Error> {
+        let tile = options.tile;
+        if tile.is_empty() || tile.height % 2 != 0 {
+            return Err(Error::BadRequest(format!(
+                "tiles of {tile} cannot be halved row by row"
+            )));
+        }
+        let name = options.name.as_str();
+        let files = Arc::new(Files::new(bank, name, options.open, tile)?);
+        let store = Arc::new(Store::new());
+        let spills = Arc::new(Spills::new(bank, options.scratch_dir, name)?);
+        // The bank holds these weakly: they go with the cache.
+        let reclaimers: [Arc<dyn Reclaim>; 4] = [
+            store.clone(),
+            spills.clone(),
+            files.clone(),
+            files.idle_readers(),
+        ];
+        for reclaimer in &reclaimers {
+            bank.add_reclaimer(reclaimer);
+        }
+        let passes = Passes::start(options.decode_threads)
+            .map_err(|error| Error::Threads(Arc::new(error)))?;
+        Ok(Self(Arc::new(Inner {
+            bank: bank.clone(),
+            files,
+            store,
+            spills,
+            groups: Flights::new(),
+            passes,
+            counters: Arc::default(),
+            tiles: bank.holder(Account::Tiles, "tile", name),
+            working: bank.holder(Account::Scratch, "decoding", name),
+        })))
+    }
+
+    /// The image of that key: its header is read where it is not known yet. The handle keeps the description, not pixels.
+    ///
+    /// # Errors
+    /// What is wrong with the file, or with the budget.
+    pub fn image(&self, key: &OsStr, wait: &Wait) -> Result<Image, Error> {
+        let file: Arc<File> = self.0.files.describe(key, wait)?;
+        Ok(Image::new(Arc::clone(&self.0), file))
+    }
+
+    /// Forgets what is known of a file, its tiles included: call it when the file has changed. Handles and readers under way
+    /// go on with the old pixels.
+    pub fn invalidate(&self, key: &OsStr) {
+        let id = self.0.files.forget(key);
+        self.0.store.remove(Some(id));
+        self.0.spills.remove(Some(id));
+    }
+
+    /// Forgets all files.
+    pub fn invalidate_all(&self) {
+        self.0.files.forget_all();
+        self.0.store.remove(None);
+        self.0.spills.remove(None);
+    }
+
+    /// What the cache did so far.
+    pub fn stats(&self) -> Stats {
+        let mut stats = self.0.counters.snapshot();
+        stats.opens = self.0.files.opens();
+        stats.evictions = self.0.store.evictions();
+        stats
+    }
+}

@@ -1,0 +1,65 @@
+use std::sync::Arc;
+
+/// Why pixels could not be had. Cheap to clone, since everybody who waited for one load is told the same.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file could not be read.
+    #[error(transparent)]
+    Codec(Arc<pixelbank_codec::Error>),
+    /// The budget has no room.
+    #[error(transparent)]
+    Memory(Arc<pixelbank_memory::Error>),
+    /// The caller gave up, or its deadline passed, while somebody else was loading.
+    #[error("gave up waiting for {what}")]
+    GaveUp {
+        /// What was waited for.
+        what: String,
+    },
+    /// The caller asked for something that the image does not have.
+    #[error("{0}")]
+    BadRequest(String),
+    /// The cache could not start its threads.
+    #[error("the cache cannot start a thread: {0}")]
+    Threads(Arc<std::io::Error>),
+}
+
+impl From<pixelbank_codec::Error> for Error {
+    fn from(error: pixelbank_codec::Error) -> Self {
+        Self::Codec(Arc::new(error))
+    }
+}
+
+impl From<pixelbank_memory::Error> for Error {
+    fn from(error: pixelbank_memory::Error) -> Self {
+        Self::Memory(Arc::new(error))
+    }
+}
+
+impl From<pixelbank_image::Error> for Error {
+    fn from(error: pixelbank_image::Error) -> Self {
+        Self::BadRequest(error.to_string())
+    }
+}
+
+impl Error {
+    /// Whether the same call may succeed later without anything being mended.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Memory(error) => error.is_temporary(),
+            Self::GaveUp { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it is due to this caller's own patience, so that others who wait for the same must not hear of it.
+    pub(crate) fn is_personal(&self) -> bool {
+        match self {
+            Self::Memory(error) => {
+                error.is_temporary() || matches!(**error, pixelbank_memory::Error::Cancelled)
+            }
+            Self::GaveUp { .. } => true,
+            _ => false,
+        }
+    }
+}
