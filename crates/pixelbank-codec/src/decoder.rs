@@ -153,8 +153,14 @@ pub trait Decoder: Send + fmt::Debug {
 ///
 /// # Errors
 /// [`Error::UnknownFormat`], [`Error::Malformed`], [`Error::Unsupported`], [`Error::LimitExceeded`] or [`Error::Io`].
-pub fn open(input: Input, limits: &Limits) -> Result<Box<dyn Decoder>, Error> {
-    let _ = limits;
+pub fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>, Error> {
+    let mut magic = [0; 16];
+    use std::io::{Read, Seek};
+    let n = input.read(&mut magic).unwrap_or(0);
+    let _ = input.rewind();
+    if magic[..n].starts_with(&[0xff, 0xd8]) {
+        return crate::jpeg::open(input, limits);
+    }
     Err(Error::UnknownFormat {
         name: input.name().to_owned(),
     })

@@ -62,6 +62,14 @@ impl Input {
         &self.name
     }
 
+    /// All bytes, where they are in memory already; their position is that of no one.
+    pub(crate) fn in_memory(&self) -> Option<Arc<[u8]>> {
+        match &self.bytes {
+            Bytes::File(_) => None,
+            Bytes::Memory(cursor) => Some(Arc::clone(cursor.get_ref())),
+        }
+    }
+
     /// The number of bytes.
     ///
     /// # Errors

@@ -29,10 +29,12 @@ mod exr;
 mod input;
 mod jpeg;
 mod limits;
+mod request;
 mod tiff;
 
 pub use decoder::{Band, Decoder, Flow, Format, ImageInfo, MetadataBlocks, Region, open};
 pub use encoder::{Embed, RowWriter};
 pub use error::Error;
 pub use input::Input;
+pub use jpeg::{JpegOptions, JpegWriter, Subsampling, encode_jpeg};
 pub use limits::Limits;

@@ -22,7 +22,7 @@ pub(super) struct Frame {
 }
 
 /// Tables, control blocks and the pools that hold them, whose sizes do not depend on the image.
-const FIXED_BYTES: u64 = 56 << 10;
+const FIXED_BYTES: u64 = 48 << 10;
 
 /// The header of an allocation in libjpeg, its alignment, and the allocator's own header.
 const ALLOCATION_BYTES: u64 = 24 + 31 + 16;

@@ -1,10 +1,22 @@
 //! JPEG, by libjpeg-turbo's code as mozjpeg carries it.
 
+mod blocks;
+mod cmyk;
+mod compress;
+mod decode;
 mod decompress;
+mod destination;
+mod encode;
 mod fault;
+mod header;
 mod memory;
+mod orientation;
+mod segments;
 mod source;
 mod stream;
+
+pub(crate) use decode::open;
+pub use encode::{JpegOptions, JpegWriter, Subsampling, encode_jpeg};
 
 pub(crate) use fault::Fault;
 pub(crate) use stream::{

@@ -23,6 +23,14 @@ pub(super) enum Bytes<'a> {
     File(&'a mut Input, Vec<u8>),
 }
 
+impl<'a> Bytes<'a> {
+    /// A file from its beginning.
+    pub(super) fn file(input: &'a mut Input) -> Result<Self, Fault> {
+        input.seek(SeekFrom::Start(0)).map_err(Fault::Io)?;
+        Ok(Self::File(input, super::zeroed(READ_BYTES)?))
+    }
+}
+
 /// A `jpeg_source_mgr` with what it reads from.
 #[repr(C)]
 #[derive(Debug)]
