@@ -25,10 +25,12 @@
 mod decoder;
 mod encoder;
 mod error;
+mod exr;
 mod input;
 mod jpeg;
 mod limits;
 mod request;
+mod tiff;
 mod webp;
 
 pub use decoder::{Band, Decoder, Flow, Format, ImageInfo, MetadataBlocks, Region, open};

@@ -1,0 +1,112 @@
+use super::directory::Source;
+use super::page::Page;
+use super::unpack::Fault;
+use crate::Error;
+
+/// Entries of the arrays that are read at once: the neighbours of a tile are likely to be asked for as well.
+const WINDOW: usize = 32;
+
+/// Where a chunk lies in the file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub at: u64,
+    pub bytes: u64,
+}
+
+/// The places of the chunks of a level, read from the file by the windowful.
+#[derive(Debug)]
+pub(super) struct ChunkTable<'a> {
+    page: &'a Page,
+    first: u64,
+    len: usize,
+    offsets: [u64; WINDOW],
+    counts: [u64; WINDOW],
+}
+
+impl<'a> ChunkTable<'a> {
+    pub(super) fn new(page: &'a Page) -> Self {
+        Self {
+            page,
+            first: 0,
+            len: 0,
+            offsets: [0; WINDOW],
+            counts: [0; WINDOW],
+        }
+    }
+
+    /// The place of chunk `index`, checked against the length of the file.
+    pub(super) fn place(&mut self, source: &mut Source, index: u64) -> Result<Place, Fault> {
+        if !(self.first..self.first + self.len as u64).contains(&index) {
+            self.load(source, index)?;
+        }
+        let slot = (index - self.first) as usize;
+        let place = Place {
+            at: self.offsets[slot],
+            bytes: self.counts[slot],
+        };
+        match place.at.checked_add(place.bytes) {
+            _ if place.bytes == 0 => Err("it is empty".into()),
+            Some(end) if end <= source.len_bytes => Ok(place),
+            _ => Err("it lies beyond the end of the file".into()),
+        }
+    }
+
+    /// The most packed bytes of a chunk of `indices`, as far as the file has them.
+    pub(super) fn largest(
+        &mut self,
+        source: &mut Source,
+        indices: impl Iterator<Item = u64>,
+    ) -> u64 {
+        indices
+            .filter_map(|index| self.place(source, index).ok())
+            .map(|place| place.bytes)
+            .max()
+            .unwrap_or(0)
+    }
+
+    fn load(&mut self, source: &mut Source, index: u64) -> Result<(), Error> {
+        self.len = 0;
+        let page = self.page;
+        let n_chunks = page.chunks_per_plane() * page.planes() as u64;
+        let len = (n_chunks - index).min(WINDOW as u64) as usize;
+        let range = index..index + len as u64;
+        source.uints(&page.offsets, range.clone(), &mut self.offsets[..len])?;
+        match &page.counts {
+            Some(counts) => source.uints(counts, range, &mut self.counts[..len])?,
+            None => {
+                for (slot, bytes) in self.counts[..len].iter_mut().enumerate() {
+                    let row = (index + slot as u64) % page.chunks_per_plane();
+                    let row = row / u64::from(page.columns());
+                    *bytes = page.raw_row_bytes() * u64::from(page.rows_of(row as u32));
+                }
+            }
+        }
+        self.first = index;
+        self.len = len;
+        Ok(())
+    }
+}
+
+/// What a level is called in messages.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LevelName {
+    pub subimage: u32,
+    pub level: u32,
+}
+
+impl LevelName {
+    /// The error of a chunk that cannot be read. What a system could not read stays the system's error.
+    pub(super) fn error(self, source: &Source, page: &Page, chunk: u64, fault: Fault) -> Error {
+        let place = |reason: &str| {
+            let Self { subimage, level } = self;
+            let kind = if page.tiled { "tile" } else { "strip" };
+            format!("subimage {subimage}, level {level}, {kind} {chunk}: {reason}")
+        };
+        match fault {
+            Fault::Damaged(reason) => source.malformed(place(&reason)),
+            Fault::File(Error::Malformed { reason, .. }) => source.malformed(place(&reason)),
+            Fault::File(Error::Unsupported { feature, .. }) => source.unsupported(place(&feature)),
+            Fault::File(error) => error,
+        }
+    }
+}

@@ -1,0 +1,382 @@
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use pixelbank_image::{Rect, Size, TileGrid, View, ViewMut};
+
+use super::chunks::{ChunkTable, LevelName};
+use super::directory::Source;
+use super::page::{Compression, Meaning, Page};
+use super::rows::{self, Rows};
+use super::unpack::{Fault, allocate};
+use super::{metadata, pages};
+use crate::jpeg::{self, StreamColor};
+use crate::{Band, Decoder, Error, Flow, Format, ImageInfo, Input, Limits, MetadataBlocks, Region};
+
+/// An open TIFF file.
+///
+/// What it keeps: 296 bytes a level, and what [`ImageInfo`] holds. The places of chunks stay in the file.
+#[derive(Debug)]
+pub(super) struct TiffDecoder {
+    /// Behind a cell because [`Decoder::working_bytes`] looks up how large the packed chunks are.
+    source: RefCell<Source>,
+    pictures: Vec<Vec<Page>>,
+    info: Arc<ImageInfo>,
+    limits: Limits,
+}
+
+impl TiffDecoder {
+    pub(super) fn open(input: Input, limits: &Limits) -> Result<Self, Error> {
+        let (mut source, first) = Source::open(input)?;
+        let pictures = pages::read(&mut source, first, limits)?;
+        let info = Arc::new(pages::info(&pictures));
+        Ok(Self {
+            source: RefCell::new(source),
+            pictures: pictures.into_iter().map(|picture| picture.levels).collect(),
+            info,
+            limits: limits.clone(),
+        })
+    }
+
+    fn page(&self, region: &Region) -> Result<&Page, Error> {
+        let bad = |reason| Error::BadRequest {
+            name: self.source.borrow().name().to_owned(),
+            reason,
+        };
+        let Some(levels) = self.pictures.get(region.subimage as usize) else {
+            return Err(bad(format!(
+                "it has {} subimages, and {} was asked for",
+                self.pictures.len(),
+                region.subimage
+            )));
+        };
+        let Some(page) = levels.get(region.level as usize) else {
+            return Err(bad(format!(
+                "subimage {} has {} levels, and {} was asked for",
+                region.subimage,
+                levels.len(),
+                region.level
+            )));
+        };
+        match region.rect.within(page.size) {
+            Ok(_) => Ok(page),
+            Err(error) => Err(bad(error.to_string())),
+        }
+    }
+}
+
+/// Calls `visit` with each chunk that `rect` touches and the part of `rect` in it, by rows from left to right.
+fn for_each_chunk<E>(
+    page: &Page,
+    rect: Rect,
+    mut visit: impl FnMut(u64, Rect) -> Result<Flow, E>,
+) -> Result<(), E> {
+    let grid = TileGrid::new(page.size, page.chunk);
+    let (columns, rows) = grid.touching(rect);
+    for row in rows {
+        for column in columns.clone() {
+            let index = u64::from(row) * u64::from(page.columns()) + u64::from(column);
+            let part = grid.rect(column, row).intersect(rect);
+            if visit(index, part)?.is_break() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The most packed bytes of a chunk that `rect` touches.
+fn largest_chunk(source: &mut Source, page: &Page, rect: Rect) -> u64 {
+    let (columns, rows) = TileGrid::new(page.size, page.chunk).touching(rect);
+    let mut table = ChunkTable::new(page);
+    let mut largest = 0;
+    for plane in 0..page.planes() as u64 {
+        for row in rows.clone() {
+            let start =
+                plane * page.chunks_per_plane() + u64::from(row) * u64::from(page.columns());
+            let indices = columns.clone().map(|column| start + u64::from(column));
+            largest = largest.max(table.largest(source, indices));
+        }
+    }
+    largest
+}
+
+/// The largest and the narrowest part of a chunk that `rect` touches: bytes of pixels, columns.
+fn parts(page: &Page, rect: Rect) -> (u64, u32) {
+    let grid = TileGrid::new(page.size, page.chunk);
+    let (columns, rows) = grid.touching(rect);
+    let span = |range: std::ops::Range<u32>, chunk: u32, start: u32, end: u64| {
+        let part = |index: u32| {
+            let from = index * chunk;
+            (end.min(u64::from(from) + u64::from(chunk)) as u32) - from.max(start)
+        };
+        let (first, last) = (part(range.start), part(range.end - 1));
+        // Those between are whole.
+        let largest = if range.len() > 2 {
+            chunk
+        } else {
+            first.max(last)
+        };
+        (largest, first.min(last))
+    };
+    if columns.is_empty() {
+        return (0, 0);
+    }
+    let (width, narrowest) = span(columns, page.chunk.width, rect.x, rect.right());
+    let (height, _) = span(rows, page.chunk.height, rect.y, rect.bottom());
+    (page.format.image_bytes(Size::new(width, height)), narrowest)
+}
+
+fn stream_color(page: &Page) -> StreamColor {
+    match page.meaning {
+        Meaning::YCbCr => StreamColor::YCbCr,
+        Meaning::JpegRgb => StreamColor::Rgb,
+        _ if page.samples == 4 => StreamColor::Cmyk,
+        _ => StreamColor::Gray,
+    }
+}
+
+fn working_bytes(source: &mut Source, page: &Page, rect: Rect) -> u64 {
+    if rect.is_empty() {
+        return 0;
+    }
+    let packed = largest_chunk(source, page, rect);
+    let (part_bytes, narrowest) = parts(page, rect);
+    if page.compression == Compression::Jpeg {
+        let tables = page.jpeg_tables.map_or(0, |field| field.bytes());
+        let library = jpeg::stream_working_bytes(page.chunk, stream_color(page));
+        // Decoding goes up to the corner of the part, which is then cut out of that.
+        let decoded = page.format.image_bytes(page.chunk);
+        return packed + tables + library + decoded;
+    }
+    let band = if page.columns() == 1 {
+        let rows = rows::band_rows(page, rect);
+        page.format.image_bytes(Size::new(rect.width, rows))
+    } else {
+        part_bytes
+    };
+    rows::working_bytes(page, packed, narrowest) + band
+}
+
+/// Decodes chunks that are not JPEG streams.
+fn decode_rows(
+    source: &mut Source,
+    page: &Page,
+    name: LevelName,
+    rect: Rect,
+    sink: &mut dyn FnMut(Band<'_>) -> Flow,
+) -> Result<(), Error> {
+    let packed = largest_chunk(source, page, rect);
+    let (part_bytes, narrowest) = parts(page, rect);
+    let mut reader = Rows::new(source, page, name, packed, narrowest)?;
+    if page.columns() > 1 {
+        let mut band = allocate(source, part_bytes)?;
+        return for_each_chunk(page, rect, |_, part| {
+            let pixels = &mut band[..page.format.image_bytes(part.size()) as usize];
+            reader.read(source, part, pixels)?;
+            deliver(source, page, part, pixels, sink)
+        });
+    }
+    // One column: bands need not end where strips do.
+    let band_rows = rows::band_rows(page, rect);
+    let size = Size::new(rect.width, band_rows);
+    let mut band = allocate(source, page.format.image_bytes(size))?;
+    let mut y = rect.y;
+    while u64::from(y) < rect.bottom() {
+        let height = band_rows.min((rect.bottom() - u64::from(y)) as u32);
+        let part = Rect::new(rect.x, y, rect.width, height);
+        let pixels = &mut band[..page.format.image_bytes(part.size()) as usize];
+        reader.read(source, part, pixels)?;
+        if deliver(source, page, part, pixels, sink)?.is_break() {
+            break;
+        }
+        y += height;
+    }
+    Ok(())
+}
+
+fn deliver(
+    source: &Source,
+    page: &Page,
+    rect: Rect,
+    pixels: &[u8],
+    sink: &mut dyn FnMut(Band<'_>) -> Flow,
+) -> Result<Flow, Error> {
+    let pixels = View::packed(pixels, rect.size(), page.format)
+        .map_err(|error| source.malformed(error.to_string()))?;
+    Ok(sink(Band { rect, pixels }))
+}
+
+fn jpeg_tables(
+    source: &mut Source,
+    page: &Page,
+    limits: &Limits,
+) -> Result<Option<Vec<u8>>, Error> {
+    match &page.jpeg_tables {
+        Some(field) => source.raw(field, limits.max_metadata_bytes),
+        None => Ok(None),
+    }
+}
+
+fn decode_jpeg(
+    source: &mut Source,
+    page: &Page,
+    name: LevelName,
+    rect: Rect,
+    limits: &Limits,
+    sink: &mut dyn FnMut(Band<'_>) -> Flow,
+) -> Result<(), Error> {
+    let tables = jpeg_tables(source, page, limits)?;
+    let color = stream_color(page);
+    let packed = largest_chunk(source, page, rect);
+    let mut stream = allocate(source, packed)?;
+    let mut pixels = Vec::new();
+    let mut table = ChunkTable::new(page);
+    let grid = TileGrid::new(page.size, page.chunk);
+    for_each_chunk(page, rect, |index, part| {
+        let chunk = grid.rect(part.x / page.chunk.width, part.y / page.chunk.height);
+        // The stream is decoded from its corner on.
+        let reached = Size::new(
+            part.x - chunk.x + part.width,
+            part.y - chunk.y + part.height,
+        );
+        let bytes = page.format.image_bytes(reached) as usize;
+        if pixels.len() < bytes {
+            pixels = allocate(source, bytes as u64)?;
+        }
+        let pixels = &mut pixels[..bytes];
+        let mut decode = || -> Result<(), Fault> {
+            let place = table.place(source, index)?;
+            let stream = &mut stream[..place.bytes as usize];
+            source.read_at(place.at, stream)?;
+            let out = ViewMut::packed(pixels, reached, page.format)
+                .map_err(|error| Fault::Damaged(error.to_string()))?;
+            jpeg::decode_stream(tables.as_deref(), stream, page.chunk, color, out)
+                .map_err(|fault| Fault::File(fault.into_error(source.name(), Format::Tiff)))
+        };
+        decode().map_err(|fault| name.error(source, page, index, fault))?;
+        if page.meaning == Meaning::Inverted {
+            pixels.iter_mut().for_each(|byte| *byte = !*byte);
+        }
+        let view = View::packed(pixels, reached, page.format)
+            .and_then(|view| {
+                let Rect {
+                    x,
+                    y,
+                    width,
+                    height,
+                } = part;
+                view.crop(Rect::new(x - chunk.x, y - chunk.y, width, height))
+            })
+            .map_err(|error| source.malformed(error.to_string()))?;
+        Ok(sink(Band {
+            rect: part,
+            pixels: view,
+        }))
+    })
+}
+
+/// The size in the frame header of a sequential JPEG stream.
+fn frame_size(stream: &[u8]) -> Option<Size> {
+    let mut rest = stream.get(2..)?;
+    while let [0xff, marker, high, low, ref body @ ..] = *rest {
+        match (marker, body) {
+            (0xc0 | 0xc1, [_, h1, h0, w1, w0, ..]) => {
+                let side = |bytes| u32::from(u16::from_be_bytes(bytes));
+                return Some(Size::new(side([*w1, *w0]), side([*h1, *h0])));
+            }
+            (0xc2..=0xcf, _) if marker != 0xc4 && marker != 0xcc => return None,
+            (0xd0..=0xda | 0x00 | 0x01 | 0xff, _) => return None,
+            _ => rest = rest.get(2 + usize::from(u16::from_be_bytes([high, low]))..)?,
+        }
+    }
+    None
+}
+
+impl Decoder for TiffDecoder {
+    fn info(&self) -> &Arc<ImageInfo> {
+        &self.info
+    }
+
+    fn working_bytes(&self, region: &Region) -> u64 {
+        match self.page(region) {
+            Ok(page) => working_bytes(&mut self.source.borrow_mut(), page, region.rect),
+            // Nothing is decoded then.
+            Err(_) => 0,
+        }
+    }
+
+    fn decode(
+        &mut self,
+        region: &Region,
+        sink: &mut dyn FnMut(Band<'_>) -> Flow,
+    ) -> Result<(), Error> {
+        let page = self.page(region)?;
+        let rect = region.rect;
+        if rect.is_empty() {
+            return Ok(());
+        }
+        let source = &mut *self.source.borrow_mut();
+        let needed = working_bytes(source, page, rect);
+        if needed > self.limits.max_working_bytes {
+            return Err(Error::LimitExceeded {
+                name: source.name().to_owned(),
+                what: "memory for decoding",
+                requested: needed,
+                limit: self.limits.max_working_bytes,
+            });
+        }
+        let name = LevelName {
+            subimage: region.subimage,
+            level: region.level,
+        };
+        if page.compression == Compression::Jpeg {
+            decode_jpeg(source, page, name, rect, &self.limits, sink)
+        } else {
+            decode_rows(source, page, name, rect, sink)
+        }
+    }
+
+    fn metadata(&mut self) -> Result<MetadataBlocks, Error> {
+        let at = self.pictures[0][0].at;
+        metadata::read(self.source.get_mut(), at, &self.limits)
+    }
+
+    fn jpeg_stream(&mut self, region: &Region) -> Result<Option<Vec<u8>>, Error> {
+        let page = self.page(region)?;
+        let rect = region.rect;
+        if page.compression != Compression::Jpeg
+            || page.meaning == Meaning::Inverted
+            || rect.size() != page.chunk
+            || !rect.x.is_multiple_of(page.chunk.width)
+            || !rect.y.is_multiple_of(page.chunk.height)
+            || !page.tiled
+        {
+            return Ok(None);
+        }
+        let index = u64::from(rect.y / page.chunk.height) * u64::from(page.columns())
+            + u64::from(rect.x / page.chunk.width);
+        let source = &mut *self.source.borrow_mut();
+        let name = LevelName {
+            subimage: region.subimage,
+            level: region.level,
+        };
+        let tables = jpeg_tables(source, page, &self.limits)?;
+        let stream = ChunkTable::new(page)
+            .place(source, index)
+            .and_then(|place| {
+                let mut stream = allocate(source, place.bytes)?;
+                source.read_at(place.at, &mut stream)?;
+                Ok(stream)
+            })
+            .map_err(|fault| name.error(source, page, index, fault))?;
+        // What the stream says of itself is what a browser would believe.
+        if frame_size(&stream) != Some(page.chunk) {
+            return Ok(None);
+        }
+        Ok(jpeg::merge_tables(
+            tables.as_deref(),
+            &stream,
+            stream_color(page),
+        ))
+    }
+}
