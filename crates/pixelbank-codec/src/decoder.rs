@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pixelbank_image::{ImageSpec, Rect, View};
 
-use crate::{Error, Input, Limits};
+use crate::Error;
 
 /// A file format that we read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -140,17 +140,4 @@ pub trait Decoder: Send + fmt::Debug {
         let _ = region;
         Ok(None)
     }
-}
-
-/// Opens an image, whatever its name, by its content.
-///
-/// Reads the header alone and allocates no more than it needs.
-///
-/// # Errors
-/// [`Error::UnknownFormat`], [`Error::Malformed`], [`Error::Unsupported`], [`Error::LimitExceeded`] or [`Error::Io`].
-pub fn open(input: Input, limits: &Limits) -> Result<Box<dyn Decoder>, Error> {
-    let _ = limits;
-    Err(Error::UnknownFormat {
-        name: input.name().to_owned(),
-    })
 }
