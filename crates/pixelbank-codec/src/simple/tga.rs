@@ -67,6 +67,7 @@ pub(crate) fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>
         head,
         size,
         pixel_bytes,
+        is_expanded: pixel_bytes != pixels.pixel_bytes() || kind & 7 == 1,
         pixels_at,
         is_bottom_up,
         runs: (kind & 8 != 0).then(Marks::default),
@@ -82,6 +83,8 @@ struct Targa {
     size: Size,
     /// Bytes of a pixel (or of an index into the colour map) as stored.
     pixel_bytes: usize,
+    /// Whether decoded pixels are other than stored ones in more than the order of channels.
+    is_expanded: bool,
     pixels_at: u64,
     is_bottom_up: bool,
     /// For run-length encoded pixels.
@@ -163,7 +166,11 @@ impl Rows for Targa {
             None => 0,
         };
         // The crate keeps a copy of what it expands, and reads the colour map again for every band.
-        BUFFER_BYTES as u64 + 4 * map + self.stored_row_bytes() * u64::from(rows) + marks
+        let copy = match self.is_expanded {
+            true => self.stored_row_bytes() * u64::from(rows),
+            false => 0,
+        };
+        BUFFER_BYTES as u64 + 4 * map + copy + marks
     }
 
     fn start(&mut self, input: &mut Input, _first: u32) -> Result<(), Error> {

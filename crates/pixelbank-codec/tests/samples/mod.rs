@@ -117,7 +117,7 @@ pub fn scene(size: Size, pixels: PixelFormat) -> Vec<u8> {
                 };
                 match pixels.sample {
                     SampleType::U8 => data.push(value as u8),
-                    SampleType::U16 => data.extend((value as u16 * 257 ^ x as u16).to_ne_bytes()),
+                    SampleType::U16 => data.extend(((value as u16 * 257) ^ x as u16).to_ne_bytes()),
                     SampleType::F32 => data.extend((value as f32 / 64.0).to_ne_bytes()),
                     other => panic!("no scene of {other}"),
                 }
