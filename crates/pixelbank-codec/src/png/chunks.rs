@@ -73,6 +73,7 @@ pub(super) fn walk(input: &mut Input, limits: &Limits, to_the_end: bool) -> Resu
                 in_front = false;
                 skip(&mut reader, rest).map_err(io)?;
             }
+            b"IEND" if in_front => return Err(malformed(&name, Format::Png, "it has no pixels")),
             b"IEND" => break,
             b"IHDR" | b"PLTE" | b"tRNS" if in_front => {
                 if rest as usize + walk.head.len() > MAX_HEAD_BYTES {
