@@ -305,7 +305,12 @@ fn to_native(row: &mut [u8], format: PixelFormat) {
 fn failed(name: &str, error: DecodingError) -> Error {
     match error {
         DecodingError::IoError(source) => read_error(name, Format::Png, source),
-        DecodingError::Format(error) => malformed(name, Format::Png, error),
+        DecodingError::Format(error) => {
+            // Where a check sum is wrong, the crate goes on with a dump of its own types.
+            let reason = error.to_string();
+            let reason = reason.split(" while decoding").next().unwrap_or(&reason);
+            malformed(name, Format::Png, reason.trim_end_matches('.'))
+        }
         DecodingError::Parameter(error) => malformed(name, Format::Png, error),
         DecodingError::LimitsExceeded => malformed(
             name,

@@ -43,11 +43,19 @@ fn pixel_format(color: ColorType) -> Option<PixelFormat> {
 fn failed(name: &str, format: Format, error: ImageError) -> Error {
     match error {
         ImageError::IoError(source) => read_error(name, format, source),
-        ImageError::Unsupported(error) => Error::Unsupported {
-            name: name.to_owned(),
-            format,
-            feature: feature(&error.kind()),
-        },
+        ImageError::Unsupported(error) => {
+            let feature = feature(&error.kind());
+            // The crate's word for sizes that overflow its counts, which no feature of ours would mend.
+            if feature.contains("are too large") {
+                malformed(name, format, feature)
+            } else {
+                Error::Unsupported {
+                    name: name.to_owned(),
+                    format,
+                    feature,
+                }
+            }
+        }
         ImageError::Decoding(error) => {
             let reason = std::error::Error::source(&error)
                 .map_or_else(|| error.to_string(), ToString::to_string);
