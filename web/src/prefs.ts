@@ -53,31 +53,21 @@ export function parse_prefs(text: string | null): Prefs {
   return prefs;
 }
 
-function read(storage: 'localStorage' | 'sessionStorage', key: string): string | null {
+function read(): string | null {
   try {
-    return globalThis[storage].getItem(key);
+    return localStorage.getItem(STORAGE_KEY);
   } catch {
     return null;
   }
 }
 
-function write(storage: 'localStorage' | 'sessionStorage', key: string, text: string): void {
+export const prefs: Prefs = parse_prefs(typeof window === 'undefined' ? null : read());
+
+export function save_prefs(change: Partial<Prefs>): void {
+  Object.assign(prefs, change);
   try {
-    globalThis[storage].setItem(key, text);
+    localStorage.setItem(STORAGE_KEY, JSON.stringify(prefs));
   } catch {
     // Nothing to do: the choice lasts until the page is closed.
   }
 }
-
-export const prefs: Prefs = parse_prefs(typeof window === 'undefined' ? null : read('localStorage', STORAGE_KEY));
-
-export function save_prefs(change: Partial<Prefs>): void {
-  Object.assign(prefs, change);
-  write('localStorage', STORAGE_KEY, JSON.stringify(prefs));
-}
-
-/** Values of this tab only, such as scroll positions. */
-export const session = {
-  read: (key: string) => read('sessionStorage', `pixelbank.${key}`),
-  write: (key: string, text: string) => write('sessionStorage', `pixelbank.${key}`, text),
-};

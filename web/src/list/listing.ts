@@ -14,7 +14,7 @@ export interface RefreshResult {
   kept_index: number;
 }
 
-export function aspects_array(list: AspectList): Uint16Array {
+export function aspects_array(list: AspectList): Uint16Array<ArrayBuffer> {
   const out = new Uint16Array(list.aspects_permille.length);
   for (let i = 0; i < out.length; i++) {
     out[i] = Math.min(65535, Math.max(0, Math.round(list.aspects_permille[i]!)));
@@ -35,6 +35,8 @@ export class Listing {
 
   #pages = new Map<number, ImageRecord[]>();
   #fetching = new Map<number, AbortController>();
+  /** Pages asked for by `fetch_record`; a held arrow key asks for the same one many times. */
+  #single = new Map<number, Promise<void>>();
   #wanted: [number, number] = [0, -1];
   #closed = new AbortController();
 
@@ -69,12 +71,19 @@ export class Listing {
   }
 
   /** One record, fetched if it is not at hand. */
-  async fetch_record(index: number, signal?: AbortSignal): Promise<ImageRecord | undefined> {
+  async fetch_record(index: number): Promise<ImageRecord | undefined> {
     const known = this.record(index);
     if (known || index < 0 || index >= this.total) return known;
     const page = Math.floor(index / PAGE_SIZE);
-    const answer = await api.images(this.scope, page * PAGE_SIZE, PAGE_SIZE, signal);
-    this.#keep(page, answer.images);
+    let request = this.#single.get(page);
+    if (!request) {
+      request = api
+        .images(this.scope, page * PAGE_SIZE, PAGE_SIZE, this.#closed.signal)
+        .then((answer) => this.#keep(page, answer.images))
+        .finally(() => this.#single.delete(page));
+      this.#single.set(page, request);
+    }
+    await request;
     return this.record(index);
   }
 
