@@ -20,7 +20,7 @@ export class Scrubber {
 
   constructor(private readonly scroll_to_share: (share: number) => void) {
     this.#label = h('span', { class: 'scrubber-label' });
-    this.#handle = h('div', { class: 'scrubber-handle' }, this.#label, h('span', { class: 'scrubber-grip' }, icon('sort')));
+    this.#handle = h('div', { class: 'scrubber-handle' }, this.#label, h('span', { class: 'scrubber-grip' }, icon('grip')));
     this.#marks = h('div', { class: 'scrubber-marks' });
     this.element = h('div', { class: 'scrubber', 'aria-hidden': 'true' }, this.#marks, this.#handle);
     this.#handle.addEventListener('pointerdown', (event) => this.#start(event));
@@ -43,7 +43,9 @@ export class Scrubber {
     this.element.classList.add('awake');
     clearTimeout(this.#rest_timer);
     this.#rest_timer = setTimeout(() => {
-      if (!this.#dragging) this.element.classList.remove('awake');
+      if (this.#dragging) return;
+      if (this.element.matches(':hover')) this.wake();
+      else this.element.classList.remove('awake');
     }, REST_MS) as unknown as number;
   }
 

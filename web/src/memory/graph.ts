@@ -150,6 +150,7 @@ export class Graph {
           {
             ...axis,
             space: 70,
+            size: 34,
             values: (_plot, splits) =>
               splits.map((s) => new Date(s * 1000).toLocaleTimeString('en-GB', { hour12: false })),
           },

@@ -1,7 +1,7 @@
 // The frame around the views: side bar, main area, and the bar at the bottom of
 // a phone.
 
-import { h, set_text } from '../dom';
+import { h } from '../dom';
 import { icon, set_icon, type IconName } from '../icons';
 import { prefs, type Theme } from '../prefs';
 import { format_route, DEFAULT_SCOPE } from '../router';
@@ -25,7 +25,7 @@ export class Frame {
   constructor(
     hooks: FrameHooks,
     tree: HTMLElement,
-    meter: HTMLElement,
+    private readonly meter: HTMLElement,
   ) {
     this.#theme_button = h('button', { class: 'tool', type: 'button', onclick: () => this.show_theme(hooks.next_theme()) });
     this.main = h('main', { class: 'main', id: 'main' });
@@ -75,14 +75,16 @@ export class Frame {
     this.#theme_button.setAttribute('aria-label', label);
   }
 
-  /** Marks the view in the bottom bar; `grid_href` leads back to the listing last shown. */
+  /** Marks the view in both bars; `grid_href` leads back to the listing last shown. */
   show_view(view: 'grid' | 'memory', grid_href: string): void {
+    this.element.dataset['view'] = view;
+    if (view === 'memory') this.meter.setAttribute('aria-current', 'page');
+    else this.meter.removeAttribute('aria-current');
     this.#tabs.grid.setAttribute('href', grid_href);
     for (const [name, element] of Object.entries(this.#tabs)) {
       if (name === view) element.setAttribute('aria-current', 'page');
       else element.removeAttribute('aria-current');
     }
-    set_text(this.#tabs.grid.querySelector('span')!, 'Photos');
   }
 
   show_sidebar(open: boolean): void {

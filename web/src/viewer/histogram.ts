@@ -52,7 +52,7 @@ async function fill(canvas: HTMLCanvasElement, id: string, signal: AbortSignal):
 function draw(canvas: HTMLCanvasElement, curves: number[][]): void {
   const context = canvas.getContext('2d')!;
   context.globalCompositeOperation = 'lighter';
-  const colours = ['rgb(196 72 64)', 'rgb(72 150 84)', 'rgb(70 106 196)'];
+  const colours = ['rgb(158 58 52)', 'rgb(56 122 66)', 'rgb(52 82 160)'];
   curves.forEach((curve, c) => {
     context.fillStyle = colours[c]!;
     context.beginPath();

@@ -169,6 +169,7 @@ export class Viewer {
     const zoomer = this.#zoomer;
     const in_details = this.#details.element.contains(event.target as Node);
     const on_button = event.target instanceof HTMLButtonElement || event.target instanceof HTMLAnchorElement;
+    this.element.classList.toggle('tabbed', event.key === 'Tab');
     if (event.shiftKey && event.key.startsWith('Arrow')) {
       const step = 0.2;
       if (event.key === 'ArrowLeft') zoomer?.pan(-step, 0);
