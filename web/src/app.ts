@@ -33,6 +33,13 @@ interface EntryState {
 const METER_MS = 5000;
 const narrow = matchMedia('(max-width: 720px)');
 
+/** Has the code for deep zoom at hand before the first picture is opened. */
+function warm_viewer(): void {
+  const load = () => void import('openseadragon').catch(() => undefined);
+  if ('requestIdleCallback' in window) requestIdleCallback(load, { timeout: 4000 });
+  else setTimeout(load, 1500);
+}
+
 export class App {
   #route: Route = { view: 'grid', scope: DEFAULT_SCOPE };
   #scope: Scope = DEFAULT_SCOPE;
@@ -196,6 +203,7 @@ export class App {
         this.#grid.show(listing, anchor);
         this.#watch.now();
         void this.#load_folders(listing.revision);
+        warm_viewer();
       },
       (error: unknown) => {
         if (is_abort(error) || this.#listing !== listing) return;

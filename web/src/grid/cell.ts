@@ -16,10 +16,8 @@ export function hue_of(id: string): number {
 }
 
 export function cell_label(record: ImageRecord): string {
-  const parts = [base_name(record.path)];
-  if (record.error) parts.push(`cannot be shown: ${record.error}`);
-  else parts.push(date_text(record.date), size_text(record.width, record.height));
-  return parts.filter(Boolean).join(', ');
+  const size = size_text(record.width, record.height);
+  return [base_name(record.path), date_text(record.date), size].filter(Boolean).join(', ');
 }
 
 export class Cell {
@@ -96,6 +94,7 @@ export class Cell {
     this.#image.classList.remove('shown');
     this.#image.removeAttribute('src');
     delete this.link.dataset['id'];
+    this.link.removeAttribute('title');
     this.#notice?.remove();
     this.#notice = null;
     this.element.classList.remove('broken');
@@ -103,6 +102,7 @@ export class Cell {
 
   #set_failure(reason: string, record: ImageRecord): void {
     if (!reason) {
+      this.link.removeAttribute('title');
       this.#notice?.remove();
       this.#notice = null;
       this.element.classList.remove('broken');
@@ -123,5 +123,7 @@ export class Cell {
     if (name) set_text(name, base_name(record.path));
     if (text) set_text(text, reason);
     this.link.title = reason;
+    // The notice says it all; a label would hide it from screen readers.
+    this.link.removeAttribute('aria-label');
   }
 }

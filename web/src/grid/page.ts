@@ -96,8 +96,8 @@ export class GridPage {
     } else {
       this.#show_state(
         icon('photos'),
-        h('h2', {}, 'No pictures here yet'),
-        h('p', {}, 'Put photographs into the served folder; they appear by themselves.'),
+        h('h2', {}, 'No pictures here'),
+        h('p', {}, 'The served folder holds no file that Pixelbank can show.'),
       );
     }
   }

@@ -65,6 +65,10 @@ export class GridView {
   #last_scroll_px = 0;
   #last_scroll_ms = 0;
   #fast = false;
+  /** What was on top when somebody last scrolled; refreshes in between all go back to it. */
+  #anchor: Anchor | null = null;
+  /** The last scroll position set from here, to tell it from a person's scrolling. */
+  #set_scroll_px = 0;
 
   constructor(private readonly hooks: GridHooks) {
     this.#grid = h('div', { class: 'grid', role: 'grid', 'aria-label': 'Photographs', 'aria-readonly': 'true' });
@@ -103,7 +107,8 @@ export class GridView {
     listing.on_records = (first, end) => this.#fill(first, end);
     this.#clear_rows();
     this.#compute_layout();
-    this.element.scrollTop = anchor && this.#layout ? scroll_of_anchor(this.#layout, anchor) : 0;
+    this.#anchor = anchor;
+    this.#scroll_to_anchor();
     this.#fast = false;
     this.#draw(false);
   }
@@ -118,8 +123,8 @@ export class GridView {
     this.#clear_rows();
     this.#compute_layout();
     if (anchor && this.#layout) {
-      if (moved_to >= 0) anchor.item = moved_to;
-      this.element.scrollTop = scroll_of_anchor(this.#layout, anchor);
+      this.#anchor = moved_to >= 0 ? { ...anchor, item: moved_to } : anchor;
+      this.#scroll_to_anchor();
     }
     if (active_id) {
       const index = this.#listing.index_at_hand(active_id);
@@ -133,7 +138,15 @@ export class GridView {
   /** What is at the top of the screen; null at the very top, where new pictures may push in. */
   anchor(): Anchor | null {
     if (!this.#layout || this.#layout.n_rows === 0 || this.element.scrollTop < 8) return null;
-    return anchor_at(this.#layout, this.element.scrollTop);
+    if (this.#anchor && Math.abs(this.element.scrollTop - this.#set_scroll_px) <= 1) return this.#anchor;
+    return anchor_at(this.#layout, this.element.scrollTop - this.#style.padding_px);
+  }
+
+  #scroll_to_anchor(): void {
+    const { padding_px } = this.#style;
+    this.element.scrollTop = this.#anchor && this.#layout ? scroll_of_anchor(this.#layout, this.#anchor) + padding_px : 0;
+    // Read back: the browser rounds, and stops at the ends.
+    this.#set_scroll_px = this.element.scrollTop;
   }
 
   /** Scrolls to a share of the whole height. */

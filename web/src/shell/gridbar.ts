@@ -25,6 +25,7 @@ export class GridBar {
   readonly sidebar_button: HTMLButtonElement;
   readonly live: HTMLElement;
   #crumbs: HTMLElement;
+  #heading: HTMLElement;
   #count: HTMLElement;
   #select: HTMLSelectElement;
   #progress: HTMLElement;
@@ -37,6 +38,7 @@ export class GridBar {
       { class: 'tool', type: 'button', title: 'Folders (s)', 'aria-label': 'Folders', onclick: () => hooks.toggle_sidebar() },
       icon('menu'),
     );
+    this.#heading = h('h1', { class: 'visually-hidden' }, 'Photographs');
     this.#crumbs = h('nav', { class: 'crumbs', 'aria-label': 'Folder' });
     this.#count = h('span', { class: 'bar-count', 'data-count': '' });
     this.#select = h(
@@ -57,6 +59,7 @@ export class GridBar {
       'header',
       { class: 'bar' },
       this.sidebar_button,
+      this.#heading,
       this.#crumbs,
       this.#count,
       h(
@@ -79,6 +82,7 @@ export class GridBar {
       h('a', { href: format_route({ view: 'grid', scope: { ...scope, folder } }), 'aria-current': last ? 'page' : null }, name);
     const crumbs = crumbs_of(scope.folder);
     const items = [link('', root_name, crumbs.length === 0), ...crumbs.map((c, i) => link(c.path, c.name, i === crumbs.length - 1))];
+    set_text(this.#heading, crumbs[crumbs.length - 1]?.name ?? root_name);
     replace(this.#crumbs, h('ol', {}, ...items.map((item) => h('li', {}, item))));
     this.#select.selectedIndex = ORDERS.findIndex(([, sort, order]) => sort === scope.sort && order === scope.order);
   }

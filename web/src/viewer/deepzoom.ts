@@ -13,6 +13,8 @@ export interface DeepZoomHooks {
   /** After each drawing: tiles on screen, and those among them at full resolution. */
   drawn(n_tiles: number, n_level0_tiles: number): void;
   failed(reason: string): void;
+  /** Whether tiles for what is on screen are still on their way. */
+  busy(busy: boolean): void;
   swiped(swipe: Exclude<Swipe, null>): void;
   /** A tap with a finger that is not the start of a double tap. */
   tapped(): void;
@@ -52,6 +54,7 @@ export class DeepZoom {
   #fitted = true;
   #drag: { x: number; y: number } | null = null;
   #tap_timer = 0;
+  #has_drawn = false;
 
   static async make(stage: HTMLElement, hooks: DeepZoomHooks): Promise<DeepZoom> {
     const { default: openseadragon } = await import('openseadragon');
@@ -98,8 +101,10 @@ export class DeepZoom {
     viewer.addHandler('tiled-image-drawn', (event) => {
       const full = event.tiledImage.source.maxLevel;
       const level0 = event.tiles.filter((tile) => tile.level === full).length;
+      if (event.tiles.length > 0) this.#has_drawn = true;
       hooks.drawn(event.tiles.length, level0);
     });
+    viewer.addHandler('tile-load-failed', (event) => void this.#explain(event.tile.getUrl()));
     viewer.addHandler('open-failed', (event) => hooks.failed(event.message || 'The picture could not be opened.'));
     viewer.addHandler('zoom', () => (this.#fitted = false));
     viewer.addHandler('canvas-drag', (event) => {
@@ -123,6 +128,7 @@ export class DeepZoom {
     this.#viewer.close();
     this.#image = null;
     this.#degrees = 0;
+    this.#has_drawn = false;
     const info = await fetch_info(id, signal);
     signal.throwIfAborted();
     this.#image = { width: info.width, height: info.height };
@@ -226,6 +232,21 @@ export class DeepZoom {
   #on_open(): void {
     this.#set_bounds();
     this.fit(true);
+    const item = this.#viewer.world.getItemAt(0);
+    this.hooks.busy(!item.getFullyLoaded());
+    item.addHandler('fully-loaded-change', (event) => this.hooks.busy(!event.fullyLoaded));
+  }
+
+  /** A tile failed for good. If nothing has been drawn at all, asks the server why. */
+  async #explain(url: string): Promise<void> {
+    const image = this.#image;
+    if (this.#has_drawn || !image) return;
+    try {
+      await request(url);
+    } catch (error) {
+      if (this.#image !== image || this.#has_drawn || !(error instanceof ApiError)) return;
+      this.hooks.failed(error.message);
+    }
   }
 
   #on_resize(): void {

@@ -272,6 +272,7 @@ export class Viewer {
     this.#control = control;
     const data = this.element.dataset;
     data['state'] = 'loading';
+    this.element.classList.add('busy');
     data['level0Tiles'] = '0';
     data['tiles'] = '0';
     data['rotation'] = '0';
@@ -300,6 +301,7 @@ export class Viewer {
         }
       },
       failed: (reason) => this.#show_failure(reason),
+      busy: (busy) => this.element.classList.toggle('busy', busy),
       swiped: (swipe) => (swipe === 'close' ? this.hooks.close() : this.hooks.step(swipe === 'next' ? 1 : -1)),
       tapped: () => this.element.classList.toggle('bare'),
     });
@@ -330,6 +332,7 @@ export class Viewer {
 
   #show_failure(reason: string): void {
     this.element.dataset['state'] = 'failed';
+    this.element.classList.remove('busy');
     this.#poster.removeAttribute('src');
     this.#canvas.hidden = true;
     set_text(this.#zoom_text, '–');
