@@ -1,4 +1,4 @@
-import { expect, open_grid, test } from './library';
+import { expect, expect_drawn, open_grid, open_image, test } from './library';
 
 test('opens with m and shows a total below the limit', async ({ page }) => {
   await open_grid(page);
@@ -68,4 +68,14 @@ test('is reached from the side bar and leads back', async ({ page }) => {
   await page.getByRole('button', { name: 'Back' }).click();
   await expect(page.locator('.memory-page')).toBeHidden();
   await expect(page.locator('.cell-link').first()).toBeVisible();
+});
+
+test('is a detour from a picture, which it leads back to', async ({ page, library }) => {
+  await open_image(page, library.largest);
+  await page.keyboard.press('m');
+  await expect(page.locator('.memory-page')).toBeVisible();
+  await expect(page.locator('.viewer')).toBeHidden();
+  await page.keyboard.press('Escape');
+  await expect(page.locator('.viewer')).toHaveAttribute('data-image-id', library.largest.id);
+  await expect_drawn(page);
 });

@@ -1,7 +1,7 @@
 // States that a running server does not show by itself: the answers of these
 // tests are changed on their way.
 
-import { expect, open_grid, test } from './library';
+import { expect, expect_drawn, open_grid, test } from './library';
 
 test('tells when the server is gone and goes on when it is back', async ({ page }) => {
   await open_grid(page);
@@ -13,6 +13,23 @@ test('tells when the server is gone and goes on when it is back', async ({ page 
   await banner.getByRole('button').click();
   await expect(banner).toBeHidden();
   await expect(page.locator('.memory-page')).toHaveAttribute('data-live-bytes', /^\d+$/);
+});
+
+test('opens a picture that failed again when the server is back', async ({ page, library }) => {
+  await open_grid(page);
+  await page.route(/\/(api|iiif|healthz)/, (route) => route.abort('connectionrefused'));
+  await page.goto(`/#/image/${library.largest.id}`);
+  await expect(page.locator('.viewer')).toHaveAttribute('data-state', 'failed');
+  await page.unroute(/\/(api|iiif|healthz)/);
+  await page.locator('.banner').getByRole('button').click();
+  await expect_drawn(page);
+  await expect(page.locator('.viewer-notice')).toBeHidden();
+});
+
+test('gives the reason when the description comes but no tile does', async ({ page, library }) => {
+  await page.route(/\/default\.(jpg|webp|png)/, (route) => route.fulfill({ status: 500, body: 'The file ends in the middle of a row.' }));
+  await page.goto(`/#/image/${library.largest.id}`);
+  await expect(page.locator('.viewer-notice-reason')).toHaveText('The file ends in the middle of a row.', { timeout: 60_000 });
 });
 
 test('asks for the token when it is not let in', async ({ page }) => {

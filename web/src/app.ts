@@ -6,6 +6,8 @@ import { h, is_typing } from './dom';
 import { base_name } from './format';
 import type { Anchor } from './grid/layout';
 import { GridPage } from './grid/page';
+import { entry, push_entry, remember, replace_entry } from './history';
+import { icon } from './icons';
 import { Listing } from './list/listing';
 import { locate } from './list/locate';
 import { Watch } from './list/watch';
@@ -18,17 +20,8 @@ import { FolderTree } from './shell/folders';
 import { Frame } from './shell/frame';
 import { Help } from './shell/help';
 import { Meter } from './shell/meter';
-import { icon } from './icons';
 import { next_theme, on_theme } from './theme';
 import { Viewer } from './viewer/view';
-
-/** What an entry of the browser's history remembers beside its address. */
-interface EntryState {
-  /** The entry before this one is a view of ours: closing goes back to it. */
-  inside?: boolean;
-  anchor?: Anchor | null;
-  index?: number;
-}
 
 const METER_MS = 5000;
 const narrow = matchMedia('(max-width: 720px)');
@@ -71,7 +64,7 @@ export class App {
       },
     },
     (anchor) => {
-      if (this.#route.view === 'grid') this.#remember({ anchor });
+      if (this.#route.view === 'grid') remember({ anchor });
     },
   );
   #viewer = new Viewer({
@@ -93,7 +86,7 @@ export class App {
     this.#grid.view.retry();
     if (this.#listing && !this.#listing.loaded) this.#load(this.#scope, null);
     this.#watch.now();
-    if (this.#viewer.element.dataset['state'] === 'failed') this.#show_route(this.#route);
+    this.#viewer.retry();
   });
 
   start(root: HTMLElement): void {
@@ -110,41 +103,29 @@ export class App {
     this.#feed.subscribe((ledger) => this.#meter.show(ledger), METER_MS, false);
     if (!location.hash || location.hash === '#' || location.hash === '#/') {
       // Nothing asked for: the order a person chose last.
-      this.#replace_entry({ view: 'grid', scope: { folder: '', sort: prefs.sort, order: prefs.order } }, this.#entry());
+      replace_entry({ view: 'grid', scope: { folder: '', sort: prefs.sort, order: prefs.order } }, entry());
     }
     this.#arrive(true);
   }
 
   // -- addresses ------------------------------------------------------------
 
-  #entry(): EntryState {
-    return (history.state as EntryState | null) ?? {};
-  }
-
-  #remember(change: EntryState): void {
-    history.replaceState({ ...this.#entry(), ...change }, '');
-  }
-
-  #replace_entry(route: Route, state: EntryState): void {
-    history.replaceState(state, '', format_route(route));
-  }
-
   #go(route: Route, replace = false): void {
-    if (replace) this.#replace_entry(route, { inside: this.#entry().inside ?? false });
-    else history.pushState({ inside: true }, '', format_route(route));
+    if (replace) replace_entry(route, { inside: entry().inside ?? false });
+    else push_entry(route);
     this.#show_route(route);
   }
 
   /** Back to where we came from, or to the grid when the address was opened directly. */
   #leave(): void {
-    if (this.#entry().inside) history.back();
+    if (entry().inside) history.back();
     else this.#go({ view: 'grid', scope: this.#scope }, true);
   }
 
   #arrive(first = false): void {
     const route = parse_route(location.hash);
     // A link inside the page makes an entry without a state.
-    if (!first && history.state === null) this.#remember({ inside: true });
+    if (!first && history.state === null) remember({ inside: true });
     this.#show_route(route);
   }
 
@@ -164,7 +145,7 @@ export class App {
       void this.#show_memory();
     } else {
       if (!this.#listing || !same_scope(route.scope, this.#scope)) {
-        this.#load(route.scope, route.view === 'grid' ? (this.#entry().anchor ?? null) : null);
+        this.#load(route.scope, route.view === 'grid' ? (entry().anchor ?? null) : null);
       }
       if (route.view === 'image') void this.#show_image(route.id, this.#opening);
       else if (before.view === 'image') this.#return_to_grid();
@@ -264,7 +245,7 @@ export class App {
         total: listing.total,
         list: async (offset: number, limit: number) => (await api.images(listing.scope, offset, limit)).images,
       };
-      const index = await locate(lister, record, listing.scope, this.#entry().index ?? -1);
+      const index = await locate(lister, record, listing.scope, entry().index ?? -1);
       if (stale() || index < 0) return;
       this.#show_found(id, index, (await listing.fetch_record(index)) ?? record);
     } catch {
@@ -278,7 +259,7 @@ export class App {
     this.#viewer.show({ id, record, index, total: listing.total });
     this.#set_title();
     if (index < 0) return;
-    this.#remember({ index });
+    remember({ index });
     void this.#preload_neighbours(index, this.#opening);
   }
 
@@ -306,7 +287,7 @@ export class App {
       const route: Route = { view: 'image', id: record.id, scope: this.#scope };
       this.#route = route;
       this.#opening += 1;
-      this.#replace_entry(route, this.#entry());
+      replace_entry(route, entry());
       this.#show_found(record.id, target, record);
     } catch {
       // The banner says that the server is gone.

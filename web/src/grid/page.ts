@@ -64,7 +64,7 @@ export class GridPage {
   }
 
   show_failure(message: string): void {
-    this.#show_state(icon('broken'), h('h2', {}, 'The pictures could not be listed'), h('p', {}, message));
+    this.#show_state(icon('broken'), h('h2', {}, 'The pictures could not be listed'), h('p', {}, message), h('button', { class: 'button', type: 'button', onclick: () => location.reload() }, 'Try again'));
   }
 
   show(listing: Listing, anchor: Anchor | null): void {
@@ -77,6 +77,8 @@ export class GridPage {
   /** After a refresh of the listing; `kept_index` is the new place of what was at the top. */
   relisted(kept_index: number): void {
     this.view.relayout(undefined, kept_index);
+    // A file that failed may have been replaced; while all are still being read it is too early to ask.
+    if (this.#listing?.scan.state === 'done') this.view.retry();
     this.#new_dates();
     if (this.#listing) this.update_state(this.#listing.scan, this.#listing.scope);
   }

@@ -161,8 +161,6 @@ export function account_colour(name: string): string {
   return `--account-${hash % KNOWN.length}`;
 }
 
-export type SortColumn = 'name' | 'account' | 'owner' | 'count' | 'live_bytes' | 'peak_bytes' | 'ceiling_bytes';
-
 /** Rows in the order of a column; equal rows keep the order they came in. */
 export function sorted_rows<T>(rows: T[], value: (row: T) => string | number, descending: boolean): T[] {
   return rows

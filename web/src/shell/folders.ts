@@ -58,19 +58,17 @@ export class FolderTree {
   }
 
   set_folders(folders: FolderRecord[]): void {
+    const first = this.#root.count === 0;
     this.#root = folder_tree(folders);
     this.#draw();
+    if (first) this.element.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest' });
   }
 
   set_current(folder: string): void {
     this.#current = folder;
     for (const crumb of crumbs_of(folder).slice(0, -1)) this.#open.add(crumb.path);
     this.#draw();
-  }
-
-  /** Draws again because the addresses changed, as with another order. */
-  redraw(): void {
-    this.#draw();
+    this.element.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest' });
   }
 
   #draw(): void {

@@ -55,6 +55,7 @@ export class DeepZoom {
   #drag: { x: number; y: number } | null = null;
   #tap_timer = 0;
   #has_drawn = false;
+  #n_failures = 0;
 
   static async make(stage: HTMLElement, hooks: DeepZoomHooks): Promise<DeepZoom> {
     const { default: openseadragon } = await import('openseadragon');
@@ -129,6 +130,7 @@ export class DeepZoom {
     this.#image = null;
     this.#degrees = 0;
     this.#has_drawn = false;
+    this.#n_failures = 0;
     const info = await fetch_info(id, signal);
     signal.throwIfAborted();
     this.#image = { width: info.width, height: info.height };
@@ -237,14 +239,17 @@ export class DeepZoom {
     item.addHandler('fully-loaded-change', (event) => this.hooks.busy(!event.fullyLoaded));
   }
 
-  /** A tile failed for good. If nothing has been drawn at all, asks the server why. */
+  /** A tile failed. If nothing has been drawn at all, asks the server why. */
   async #explain(url: string): Promise<void> {
     const image = this.#image;
+    this.#n_failures += 1;
     if (this.#has_drawn || !image) return;
     try {
       await request(url);
     } catch (error) {
       if (this.#image !== image || this.#has_drawn || !(error instanceof ApiError)) return;
+      // A busy server is asked again by OpenSeadragon; only when that has not helped is it a failure.
+      if (error.kind === 'busy' && this.#n_failures <= MAX_BUSY_TRIES) return;
       this.hooks.failed(error.message);
     }
   }

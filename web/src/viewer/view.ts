@@ -131,6 +131,11 @@ export class Viewer {
     if (first) this.#stage.focus({ preventScroll: true });
   }
 
+  /** Opens the picture again if it failed for a reason that may have passed. */
+  retry(): void {
+    if (this.#shown && this.element.dataset['state'] === 'failed') this.#open(this.#shown);
+  }
+
   close(): void {
     if (this.element.hidden) return;
     this.#control?.abort();
