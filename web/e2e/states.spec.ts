@@ -47,9 +47,19 @@ test('says that a folder is empty', async ({ page }) => {
   await expect(page.locator('.state')).toContainText('No pictures in this folder');
 });
 
-test('shows the progress of a scan and takes new pictures in without moving those on screen', async ({ page, library }) => {
-  test.skip(library.newest.length < 100, 'needs enough pictures to scroll');
-  const all = library.newest.slice(0, 800);
+test('shows the progress of a scan and takes new pictures in without moving those on screen', async ({ page }) => {
+  const shapes = [
+    [600, 400],
+    [400, 600],
+    [800, 600],
+    [500, 500],
+  ];
+  const all = Array.from({ length: 800 }, (_, i) => {
+    const [width, height] = shapes[(i * 7) % shapes.length]!;
+    return { id: `made-${i}.jpg`, path: `made-${i}.jpg`, width: width!, height: height!, date: null, error: null };
+  });
+  const thumb = '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="30"><rect width="40" height="30" fill="gray"/></svg>';
+  await page.route(/\/iiif\/3\/made-/, (route) => route.fulfill({ contentType: 'image/svg+xml', body: thumb }));
   let hidden = 40;
   let revision = 1;
   await page.route(/\/api\/(images|aspects)/, (route) => {
@@ -58,7 +68,7 @@ test('shows the progress of a scan and takes new pictures in without moving thos
     const scan = hidden > 0 ? { state: 'scanning', found: all.length, indexed: list.length } : { state: 'done', found: all.length, indexed: all.length };
     const common = { revision, total: list.length };
     if (url.pathname === '/api/aspects') {
-      const aspects_permille = list.map((one) => (one.width && one.height ? Math.round((one.width * 1000) / one.height) : 0));
+      const aspects_permille = list.map((one) => Math.round((one.width * 1000) / one.height));
       return route.fulfill({ json: { ...common, aspects_permille } });
     }
     const offset = Number(url.searchParams.get('offset'));
