@@ -15,6 +15,16 @@ const KEYS: [string, [string[], string][]][] = [
     ],
   ],
   [
+    'Everywhere',
+    [
+      [['m'], 'Memory page'],
+      [['v'], 'Memory page: host or GPU'],
+      [['s'], 'Show or hide the folders'],
+      [['t'], 'Light, dark, or as the system'],
+      [['?'], 'These keys'],
+    ],
+  ],
+  [
     'Picture',
     [
       [['←', '→'], 'Previous and next'],
@@ -26,16 +36,6 @@ const KEYS: [string, [string[], string][]][] = [
       [['i'], 'Details'],
       [['f'], 'Full screen'],
       [['Esc'], 'Back to the grid'],
-    ],
-  ],
-  [
-    'Everywhere',
-    [
-      [['m'], 'Memory page'],
-      [['v'], 'Memory page: host or GPU'],
-      [['s'], 'Show or hide the folders'],
-      [['t'], 'Light, dark, or as the system'],
-      [['?'], 'These keys'],
     ],
   ],
 ];
