@@ -1,0 +1,36 @@
+/// Why an operation failed. What the crates below say is passed on as it is, so that a limit stays recognisable.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A rectangle, size or format does not fit the pixels given; the caller's mistake.
+    #[error(transparent)]
+    Image(#[from] pixelbank_image::Error),
+    /// The memory could not be had, or the caller gave up.
+    #[error(transparent)]
+    Memory(#[from] pixelbank_memory::Error),
+    /// An encoder or decoder failed.
+    #[error(transparent)]
+    Codec(#[from] pixelbank_codec::Error),
+    /// The request makes no sense for this image, such as an empty region; the caller's mistake.
+    #[error("{reason}")]
+    BadRequest {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The operation does not know this kind of pixel.
+    #[error("{operation} of {pixels} pixels is not supported")]
+    Unsupported {
+        /// What was asked for.
+        operation: &'static str,
+        /// The kind of pixel.
+        pixels: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn bad(reason: impl Into<String>) -> Self {
+        Self::BadRequest {
+            reason: reason.into(),
+        }
+    }
+}
