@@ -8,6 +8,9 @@ pub enum Error {
     /// The memory could not be had, or the caller gave up.
     #[error(transparent)]
     Memory(#[from] pixelbank_memory::Error),
+    /// Pixels could not be had from the cache.
+    #[error(transparent)]
+    Cache(#[from] pixelbank_cache::Error),
     /// An encoder or decoder failed.
     #[error(transparent)]
     Codec(#[from] pixelbank_codec::Error),
@@ -28,6 +31,33 @@ pub enum Error {
 }
 
 impl Error {
+    /// What the books said, where memory is the reason, whoever asked for it.
+    pub fn memory(&self) -> Option<&pixelbank_memory::Error> {
+        match self {
+            Self::Memory(error) => Some(error),
+            Self::Cache(pixelbank_cache::Error::Memory(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// What the codec said, where the file or its encoding is the reason.
+    pub fn codec(&self) -> Option<&pixelbank_codec::Error> {
+        match self {
+            Self::Codec(error) => Some(error),
+            Self::Cache(pixelbank_cache::Error::Codec(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether the same call may succeed later without anything being mended.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Memory(error) => error.is_temporary(),
+            Self::Cache(error) => error.is_temporary(),
+            _ => false,
+        }
+    }
+
     pub(crate) fn bad(reason: impl Into<String>) -> Self {
         Self::BadRequest {
             reason: reason.into(),

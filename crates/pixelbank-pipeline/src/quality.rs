@@ -104,13 +104,13 @@ impl Finish {
                 4 => from[3],
                 _ => 255,
             };
-            let keeps_alpha = TO % 2 == 0;
+            let keeps_alpha = TO.is_multiple_of(2);
             let mut color = if FROM >= 3 {
                 [from[0], from[1], from[2]]
             } else {
                 [from[0]; 3]
             };
-            if !keeps_alpha && FROM % 2 == 0 {
+            if !keeps_alpha && FROM.is_multiple_of(2) {
                 color = color.map(|sample| on_white(sample, alpha));
             }
             if quality != Quality::Color && FROM >= 3 {

@@ -1,5 +1,5 @@
 //! Conversion for display at exact values.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 mod support;
 

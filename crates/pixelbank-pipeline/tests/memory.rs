@@ -1,5 +1,5 @@
 //! What a plan says it takes is an upper bound of what it takes: against a counting allocator, in a process of its own.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 mod support;
 

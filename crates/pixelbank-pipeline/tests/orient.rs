@@ -1,5 +1,5 @@
 //! Laws of mirroring and turning.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 mod support;
 

@@ -1,5 +1,5 @@
 //! Whole requests, on pyramids in memory.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 mod support;
 

@@ -1,5 +1,5 @@
 //! Resizing against a slow reference, and the law that blocks fit together.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 mod support;
 

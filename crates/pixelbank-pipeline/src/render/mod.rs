@@ -1,9 +1,34 @@
 //! A region of an image at any size, turned, and made ready for an encoder: what an image server is asked for.
+//!
+//! A [`Renderer`] serves images of a cache. A [`Plan`] alone takes its pixels from anywhere.
+//!
+//! ```no_run
+//! use pixelbank_cache::{Cache, CacheOptions};
+//! use pixelbank_codec::{Input, Limits};
+//! use pixelbank_image::{Rect, Size};
+//! use pixelbank_memory::{Bank, Wait};
+//! use pixelbank_pipeline::render::{Render, Renderer};
+//!
+//! let bank = Bank::builder().host_bytes(128 << 20).build()?;
+//! let cache = Cache::new(&bank, CacheOptions::new("photos", |key| {
+//!     pixelbank_codec::open(Input::path(key)?, &Limits::default())
+//! }))?;
+//! let photo = cache.image("holiday.jpg".as_ref(), &Wait::forever())?;
+//! let renderer = Renderer::new(&bank, "example");
+//! let request = Render::new(Rect::new(0, 0, 4000, 3000), Size::new(400, 300));
+//! let plan = renderer.plan(&photo, 0, &request)?;
+//! println!("level {}, {} bytes", plan.level(), plan.bytes());
+//! let thumbnail = renderer.run(&photo, &plan, &Wait::forever())?;
+//! assert_eq!(thumbnail.size(), Size::new(400, 300));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod level;
 mod plan;
+mod renderer;
 mod run;
 
+use pixelbank_cache::Tile;
 use pixelbank_image::{PixelFormat, Rect, Size, View, ViewMut};
 use pixelbank_memory::Buffer;
 
@@ -12,6 +37,7 @@ use crate::quality::Quality;
 use crate::{Error, Filter};
 
 pub use plan::Plan;
+pub use renderer::Renderer;
 
 /// A picture to be made of an image.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -60,26 +86,53 @@ pub type Read<'a> = dyn FnMut(u32, Rect, ViewMut<'_>) -> Result<(), Error> + 'a;
 
 /// Pixels on the books, ready for a display or an encoder: 8-bit grey or RGB, with or without straight alpha.
 #[derive(Debug)]
-pub struct Picture {
-    pixels: Buffer,
-    size: Size,
-    format: PixelFormat,
+pub struct Picture(Pixels);
+
+#[derive(Debug)]
+enum Pixels {
+    /// Made for this picture.
+    Own {
+        pixels: Buffer,
+        size: Size,
+        format: PixelFormat,
+    },
+    /// Just a tile of the cache.
+    Tile(Tile),
 }
 
 impl Picture {
+    fn of_buffer(pixels: Buffer, size: Size, format: PixelFormat) -> Self {
+        Self(Pixels::Own {
+            pixels,
+            size,
+            format,
+        })
+    }
+
+    fn of_tile(tile: Tile) -> Self {
+        Self(Pixels::Tile(tile))
+    }
+
     /// Width and height.
     pub fn size(&self) -> Size {
-        self.size
+        self.view().size()
     }
 
     /// The layout of pixels.
     pub fn format(&self) -> PixelFormat {
-        self.format
+        self.view().format()
     }
 
     /// The pixels.
     pub fn view(&self) -> View<'_> {
-        View::packed(&self.pixels, self.size, self.format)
-            .expect("the buffer was made for this size and format")
+        match &self.0 {
+            Pixels::Own {
+                pixels,
+                size,
+                format,
+            } => View::packed(pixels, *size, *format)
+                .expect("the buffer was made for this size and format"),
+            Pixels::Tile(tile) => tile.view(),
+        }
     }
 }

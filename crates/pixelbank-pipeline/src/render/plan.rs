@@ -19,6 +19,7 @@ use crate::{Error, Filter, Profiles};
 /// are what is resized fastest.
 #[derive(Debug)]
 pub struct Plan {
+    pub(super) subimage: u32,
     pub(super) level: u32,
     pub(super) resize: Resize,
     pub(super) display: Display,
@@ -153,6 +154,7 @@ impl Plan {
             )
         });
         Ok(Self {
+            subimage: 0,
             level: choice.level,
             resize,
             display,

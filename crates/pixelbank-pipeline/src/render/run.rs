@@ -53,11 +53,7 @@ impl Plan {
                 self.block(index, &mut tools, wait, read, band)?;
             }
         }
-        let upright = Picture {
-            pixels,
-            size,
-            format,
-        };
+        let upright = Picture::of_buffer(pixels, size, format);
         let Some((degrees, format)) = self.turn else {
             return Ok(upright);
         };
@@ -66,11 +62,7 @@ impl Plan {
         let mut pixels = buffer(&mut reservation, format.image_bytes(size))?;
         let mut turned = ViewMut::packed(&mut pixels, size, format)?;
         rotate(upright.view(), degrees, &mut turned)?;
-        Ok(Picture {
-            pixels,
-            size,
-            format,
-        })
+        Ok(Picture::of_buffer(pixels, size, format))
     }
 
     /// Makes the picture in bands of whole rows, from the top, and hands each to `write`: the same pixels as

@@ -1,5 +1,5 @@
 //! Pictures and a slow, exact resize to compare with.
-#![allow(dead_code, missing_docs)]
+#![allow(dead_code, missing_docs, clippy::unwrap_used)]
 
 use std::sync::Arc;
 
