@@ -1,1 +1,4 @@
-//! To be.
+//! The web application.
+#![forbid(unsafe_code)]
+
+pub mod iiif;
