@@ -2,3 +2,6 @@
 #![forbid(unsafe_code)]
 
 pub mod iiif;
+pub mod paths;
+pub mod library;
+pub mod scan;
