@@ -233,8 +233,19 @@ mod tests {
     #[test]
     fn identifiers_that_could_lead_out_are_refused() {
         for id in [
-            "", ".", "..", "%2e%2e", "..%2Fx", "a%2F..%2Fb", "a%2F..", "%2Fetc%2Fpasswd", "a%2F%2Fb",
-            "a%2F", "a%00b", ".%2Fa", "a%2F.%2Fb",
+            "",
+            ".",
+            "..",
+            "%2e%2e",
+            "..%2Fx",
+            "a%2F..%2Fb",
+            "a%2F..",
+            "%2Fetc%2Fpasswd",
+            "a%2F%2Fb",
+            "a%2F",
+            "a%00b",
+            ".%2Fa",
+            "a%2F.%2Fb",
         ] {
             assert_eq!(decode_id(id), Err(IdError::Path), "{id}");
         }
@@ -304,7 +315,14 @@ mod tests {
         let tree = tree();
         for follow_links in [false, true] {
             let root = Root::open(tree.inside.path(), follow_links).expect("opened");
-            for path in ["pipe.jpg", "loop.jpg", "dir", "missing.jpg", "../x", "/etc/hosts"] {
+            for path in [
+                "pipe.jpg",
+                "loop.jpg",
+                "dir",
+                "missing.jpg",
+                "../x",
+                "/etc/hosts",
+            ] {
                 assert!(!opens(&root, path), "{path}");
             }
         }

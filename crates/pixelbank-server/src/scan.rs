@@ -145,8 +145,11 @@ impl Shared {
             if !state.is_asked_again && !state.is_stopping {
                 match pause {
                     Some(pause) => {
-                        self.has_changed
-                            .wait_while_for(&mut state, |s| !s.is_asked_again && !s.is_stopping, pause);
+                        self.has_changed.wait_while_for(
+                            &mut state,
+                            |s| !s.is_asked_again && !s.is_stopping,
+                            pause,
+                        );
                     }
                     None => self
                         .has_changed
@@ -335,11 +338,13 @@ fn is_hidden(name: &OsStr) -> bool {
 
 fn is_image_name(name: &OsStr) -> bool {
     let name = name.as_bytes();
-    name.iter().rposition(|byte| *byte == b'.').is_some_and(|dot| {
-        ENDINGS
-            .iter()
-            .any(|ending| name[dot + 1..].eq_ignore_ascii_case(ending.as_bytes()))
-    })
+    name.iter()
+        .rposition(|byte| *byte == b'.')
+        .is_some_and(|dot| {
+            ENDINGS
+                .iter()
+                .any(|ending| name[dot + 1..].eq_ignore_ascii_case(ending.as_bytes()))
+        })
 }
 
 /// `None` where the path gets too long to be opened.
@@ -413,14 +418,27 @@ mod tests {
         std::fs::create_dir_all(at("a/b c/ü")).expect("made");
         std::fs::create_dir_all(at(".hidden")).expect("made");
         for name in [
-            "one.JPG", "a/b c/ü/two.tiff", ".hidden/x.jpg", "._one.jpg", "notes.txt", "jpg", "a/empty.png",
+            "one.JPG",
+            "a/b c/ü/two.tiff",
+            ".hidden/x.jpg",
+            "._one.jpg",
+            "notes.txt",
+            "jpg",
+            "a/empty.png",
         ] {
-            let bytes: &[u8] = if name.contains("empty") { b"" } else { b"12345" };
+            let bytes: &[u8] = if name.contains("empty") {
+                b""
+            } else {
+                b"12345"
+            };
             std::fs::write(at(name), bytes).expect("written");
         }
         let (_scanner, library) = start(folder.path(), false);
         let images = wait(&library);
-        assert_eq!(names(&images), ["a/b c/ü/two.tiff", "a/empty.png", "one.JPG"]);
+        assert_eq!(
+            names(&images),
+            ["a/b c/ü/two.tiff", "a/empty.png", "one.JPG"]
+        );
         assert_eq!(images[0].size, Some(Size::new(5, 1)));
         assert!(images[1].error.is_some());
     }
@@ -454,7 +472,10 @@ mod tests {
         std::fs::write(at("comes.jpg"), "123").expect("written");
         std::fs::remove_file(at("goes.jpg")).expect("removed");
         scanner.rescan();
-        while library.get(b"comes.jpg").is_none_or(|image| image.size.is_none()) {
+        while library
+            .get(b"comes.jpg")
+            .is_none_or(|image| image.size.is_none())
+        {
             std::thread::yield_now();
         }
         let images = wait(&library);

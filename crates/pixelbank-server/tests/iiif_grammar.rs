@@ -19,7 +19,11 @@ fn whole(pattern: &str) -> Regex {
 
 static REGION: LazyLock<Regex> = LazyLock::new(|| {
     let four = |n: &str| [n; 4].join(",");
-    whole(&format!("full|square|{}|pct:{}", four(NUMBER), four(DECIMAL)))
+    whole(&format!(
+        "full|square|{}|pct:{}",
+        four(NUMBER),
+        four(DECIMAL)
+    ))
 });
 static SIZE_V3: LazyLock<Regex> = LazyLock::new(|| {
     let n = NUMBER;
@@ -125,7 +129,10 @@ fn check(version: Version, segments: &[String; 4], image: Size) -> Result<(), Te
             let again = answer(version, again.try_into().expect("four segments"), image);
             let again = again.map_err(|e| TestCaseError::fail(format!("{canonical}: {e}")))?;
             prop_assert_eq!((again.region, again.size), (resolved.region, resolved.size));
-            prop_assert_eq!((again.mirror, again.degrees), (resolved.mirror, resolved.degrees));
+            prop_assert_eq!(
+                (again.mirror, again.degrees),
+                (resolved.mirror, resolved.degrees)
+            );
         }
         Err(error) => {
             let is_unknown_format = is_grammatical(version, segments)

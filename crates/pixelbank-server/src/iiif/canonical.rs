@@ -68,11 +68,26 @@ mod tests {
     fn spellings_of_one_request_have_one_form() {
         for (spelling, form) in [
             ("full/max/0/default.jpg", "full/max/0/default.jpg"),
-            ("0,0,600,400/600,400/360/color.jpg", "full/max/0/default.jpg"),
-            ("0,0,9999,9999/pct:100/0/default.jpg", "full/max/0/default.jpg"),
-            ("pct:0,0,50,50/150,/90/gray.png", "0,0,300,200/150,100/90/gray.png"),
-            ("square/,200/!22.50/default.jpg", "100,0,400,400/200,200/!22.5/default.jpg"),
-            ("full/^pct:200/0/bitonal.webp", "full/^1200,800/0/bitonal.webp"),
+            (
+                "0,0,600,400/600,400/360/color.jpg",
+                "full/max/0/default.jpg",
+            ),
+            (
+                "0,0,9999,9999/pct:100/0/default.jpg",
+                "full/max/0/default.jpg",
+            ),
+            (
+                "pct:0,0,50,50/150,/90/gray.png",
+                "0,0,300,200/150,100/90/gray.png",
+            ),
+            (
+                "square/,200/!22.50/default.jpg",
+                "100,0,400,400/200,200/!22.5/default.jpg",
+            ),
+            (
+                "full/^pct:200/0/bitonal.webp",
+                "full/^1200,800/0/bitonal.webp",
+            ),
         ] {
             assert_eq!(canonical(Version::V3, spelling).as_deref(), Ok(form));
         }

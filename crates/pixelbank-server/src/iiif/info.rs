@@ -197,12 +197,18 @@ mod tests {
         assert_eq!(info["type"], "ImageService3");
         assert_eq!(info["protocol"], "http://iiif.io/api/image");
         assert_eq!(info["profile"], "level2");
-        assert_eq!((&info["width"], &info["height"]), (&6000.into(), &4000.into()));
+        assert_eq!(
+            (&info["width"], &info["height"]),
+            (&6000.into(), &4000.into())
+        );
         assert_eq!(
             info["tiles"][0]["scaleFactors"],
             serde_json::json!([1, 2, 4, 8, 16])
         );
-        assert_eq!(info["sizes"][0], serde_json::json!({"width": 94, "height": 63}));
+        assert_eq!(
+            info["sizes"][0],
+            serde_json::json!({"width": 94, "height": 63})
+        );
         assert_eq!(info["sizes"][6]["width"], 6000);
     }
 
@@ -211,10 +217,7 @@ mod tests {
         let info = described(Version::V2);
         assert_eq!(info["@context"], "http://iiif.io/api/image/2/context.json");
         assert_eq!(info["@id"], "http://localhost:1/iiif/3/a%2Fb.jpg");
-        assert_eq!(
-            info["profile"][0],
-            "http://iiif.io/api/image/2/level2.json"
-        );
+        assert_eq!(info["profile"][0], "http://iiif.io/api/image/2/level2.json");
         assert!(info.get("type").is_none() && info.get("id").is_none());
     }
 

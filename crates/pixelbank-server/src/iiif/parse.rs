@@ -203,7 +203,11 @@ fn parse_rotation(text: &str) -> Result<Rotation, Error> {
     let degrees = decimal(number)
         .filter(|degrees| *degrees <= 360.0)
         .ok_or_else(|| {
-            Error::malformed("rotation", text, "expected 0 to 360 degrees, with ! to mirror")
+            Error::malformed(
+                "rotation",
+                text,
+                "expected 0 to 360 degrees, with ! to mirror",
+            )
         })?;
     // A full turn is none; the remainder also turns 360 into 0.
     Ok(Rotation {
@@ -246,7 +250,12 @@ fn parse_format(text: &str) -> Result<Format, Error> {
 
 fn four<T>(text: &str, number: fn(&str) -> Option<T>) -> Option<[T; 4]> {
     let mut parts = text.split(',').map(number);
-    let four = [parts.next()??, parts.next()??, parts.next()??, parts.next()??];
+    let four = [
+        parts.next()??,
+        parts.next()??,
+        parts.next()??,
+        parts.next()??,
+    ];
     parts.next().is_none().then_some(four)
 }
 

@@ -142,7 +142,9 @@ impl ImageRequest {
         };
         let size = match self.size.extent {
             Extent::Max => region,
-            Extent::Width(width) => Size::new(width, proportion(region.height, width, region.width)),
+            Extent::Width(width) => {
+                Size::new(width, proportion(region.height, width, region.width))
+            }
             Extent::Height(height) => {
                 Size::new(proportion(region.width, height, region.height), height)
             }
@@ -223,7 +225,10 @@ mod tests {
     #[test]
     fn the_region_examples_of_the_specification() {
         assert_eq!(v3("full", "max"), Ok((IMAGE.rect(), IMAGE)));
-        assert_eq!(v3("square", "max").map(|r| r.0), Ok(Rect::new(50, 0, 200, 200)));
+        assert_eq!(
+            v3("square", "max").map(|r| r.0),
+            Ok(Rect::new(50, 0, 200, 200))
+        );
         assert_eq!(
             v3("125,15,120,140", "max").map(|r| r.1),
             Ok(Size::new(120, 140))
@@ -233,7 +238,10 @@ mod tests {
             Ok(Rect::new(125, 15, 120, 140))
         );
         // Cropped at the image's edge.
-        assert_eq!(v3("125,15,200,200", "max").map(|r| r.1), Ok(Size::new(175, 185)));
+        assert_eq!(
+            v3("125,15,200,200", "max").map(|r| r.1),
+            Ok(Size::new(175, 185))
+        );
         assert_eq!(
             v3("pct:41.6,7.5,66.6,100", "max").map(|r| r.1),
             Ok(Size::new(175, 185))
@@ -242,7 +250,10 @@ mod tests {
         assert_eq!(v3("0,200,10,10", "max"), Err(400));
         assert_eq!(v3("pct:100,0,10,10", "max"), Err(400));
         assert_eq!(v3("99999999999,0,99999999999,9", "max"), Err(400));
-        assert_eq!(v3("0,0,99999999999,99999999999", "max").map(|r| r.1), Ok(IMAGE));
+        assert_eq!(
+            v3("0,0,99999999999,99999999999", "max").map(|r| r.1),
+            Ok(IMAGE)
+        );
     }
 
     #[test]

@@ -127,7 +127,12 @@ mod tests {
         );
         let encoded = ImageRequest::parse_encoded(
             Version::V3,
-            ["pct%3A0%2C0,50,50", "%5E%2110,10", "%2190", "def%61ult%2ejpg"],
+            [
+                "pct%3A0%2C0,50,50",
+                "%5E%2110,10",
+                "%2190",
+                "def%61ult%2ejpg",
+            ],
         );
         assert!(plain.is_ok());
         assert_eq!(plain, encoded);

@@ -121,7 +121,12 @@ impl Orders {
 
     pub fn heap_bytes(&self) -> u64 {
         let orders: usize = self.orders.iter().map(|(_, order)| order.len() * 4).sum();
-        let folders: usize = self.folders.iter().flat_map(|f| f.iter()).map(|f| f.path.len() + size_of::<Folder>()).sum();
+        let folders: usize = self
+            .folders
+            .iter()
+            .flat_map(|f| f.iter())
+            .map(|f| f.path.len() + size_of::<Folder>())
+            .sum();
         (orders + folders) as u64
     }
 }

@@ -43,7 +43,13 @@ fn by(sort: Sort, order: Order, folder: &str) -> Query {
 
 fn dated() -> Library {
     let library = Library::new();
-    let images = ["b/new.jpg", "a.jpg", "b/none.jpg", "b/old.jpg", "ab/same.jpg"];
+    let images = [
+        "b/new.jpg",
+        "a.jpg",
+        "b/none.jpg",
+        "b/old.jpg",
+        "ab/same.jpg",
+    ];
     scan(&library, &images.map(|path| found(path, 1)));
     let outcomes = std::iter::from_fn(|| library.next_to_probe())
         .map(|image| {
@@ -66,15 +72,33 @@ fn images_without_a_date_come_last_and_equal_ones_by_path() {
     let library = dated();
     assert_eq!(
         paths(&library, &Query::default()),
-        ["b/new.jpg", "a.jpg", "ab/same.jpg", "b/old.jpg", "b/none.jpg"]
+        [
+            "b/new.jpg",
+            "a.jpg",
+            "ab/same.jpg",
+            "b/old.jpg",
+            "b/none.jpg"
+        ]
     );
     assert_eq!(
         paths(&library, &by(Sort::Date, Order::Ascending, "")),
-        ["b/old.jpg", "a.jpg", "ab/same.jpg", "b/new.jpg", "b/none.jpg"]
+        [
+            "b/old.jpg",
+            "a.jpg",
+            "ab/same.jpg",
+            "b/new.jpg",
+            "b/none.jpg"
+        ]
     );
     assert_eq!(
         paths(&library, &by(Sort::Name, Order::Ascending, "")),
-        ["a.jpg", "ab/same.jpg", "b/new.jpg", "b/none.jpg", "b/old.jpg"]
+        [
+            "a.jpg",
+            "ab/same.jpg",
+            "b/new.jpg",
+            "b/none.jpg",
+            "b/old.jpg"
+        ]
     );
 }
 
@@ -92,10 +116,7 @@ fn a_folder_is_no_prefix() {
         .iter()
         .map(|f| (String::from_utf8_lossy(&f.path).into_owned(), f.count))
         .collect();
-    assert_eq!(
-        folders,
-        [("".into(), 5), ("ab".into(), 1), ("b".into(), 3)]
-    );
+    assert_eq!(folders, [("".into(), 5), ("ab".into(), 1), ("b".into(), 3)]);
 }
 
 #[test]
@@ -103,7 +124,12 @@ fn pages_end_where_the_list_does() {
     let library = dated();
     let page = library.page(&Query::default(), 3, 10);
     assert_eq!((page.total, page.images.len()), (5, 2));
-    assert!(library.page(&Query::default(), u64::MAX, u64::MAX).images.is_empty());
+    assert!(
+        library
+            .page(&Query::default(), u64::MAX, u64::MAX)
+            .images
+            .is_empty()
+    );
     assert_eq!(page.scan.indexed, 5);
     assert!(!page.scan.is_running);
 }
@@ -120,8 +146,18 @@ fn a_second_scan_drops_what_is_gone_and_probes_what_changed_alone() {
     let waiting: Vec<_> = std::iter::from_fn(|| library.next_to_probe())
         .map(|image| image.path)
         .collect();
-    assert_eq!(waiting, [b"b/new.jpg".as_slice().into(), b"c.jpg".as_slice().into()] as [Box<[u8]>; 2]);
-    assert_eq!(library.scan_state(), ScanState { is_running: true, found: 3, indexed: 1 });
+    assert_eq!(
+        waiting,
+        [b"b/new.jpg".as_slice().into(), b"c.jpg".as_slice().into()] as [Box<[u8]>; 2]
+    );
+    assert_eq!(
+        library.scan_state(),
+        ScanState {
+            is_running: true,
+            found: 3,
+            indexed: 1
+        }
+    );
     assert!(library.get(b"b/old.jpg").is_none());
     assert!(library.get(b"a.jpg").expect("kept").size.is_some());
 }
@@ -147,7 +183,10 @@ fn an_outcome_for_a_file_that_has_changed_since_is_dropped() {
     assert_eq!(library.get(b"a.jpg").expect("listed").error, None);
     let again = library.next_to_probe().expect("waits again");
     library.probed(vec![(again, Outcome::Broken("too short".into()))]);
-    assert_eq!(library.get(b"a.jpg").expect("listed").error.as_deref(), Some("too short"));
+    assert_eq!(
+        library.get(b"a.jpg").expect("listed").error.as_deref(),
+        Some("too short")
+    );
     assert_eq!(library.sizes(&Query::default()).1, [None]);
 }
 
@@ -155,7 +194,11 @@ fn an_outcome_for_a_file_that_has_changed_since_is_dropped() {
 fn dates_print_as_they_were_given() {
     let date = Captured::new([2024, 5, 1, 12, 33, 9]).expect("a date");
     assert_eq!(date.to_string(), "2024-05-01T12:33:09");
-    for no_date in [[0, 1, 1, 0, 0, 0], [2024, 13, 1, 0, 0, 0], [2024, 1, 1, 24, 0, 0]] {
+    for no_date in [
+        [0, 1, 1, 0, 0, 0],
+        [2024, 13, 1, 0, 0, 0],
+        [2024, 1, 1, 24, 0, 0],
+    ] {
         assert_eq!(Captured::new(no_date), None);
     }
 }
