@@ -83,7 +83,7 @@ impl Access {
             percent_encoding::utf8_percent_encode(token, percent_encoding::NON_ALPHANUMERIC)
                 .to_string();
         let cookie = format!(
-            "{}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000",
+            "{}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age=2592000",
             self.cookie_name
         );
         HeaderValue::from_str(&cookie).map_or(Verdict::Allowed, Verdict::AllowedWithCookie)

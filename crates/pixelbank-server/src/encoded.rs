@@ -12,6 +12,8 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
+use std::time::SystemTime;
+
 use bytes::Bytes;
 use hashbrown::HashTable;
 use http::HeaderMap;
@@ -33,6 +35,8 @@ pub struct Encoded {
     pub headers: HeaderMap,
     /// The entity tag, as in the headers.
     pub etag: Box<str>,
+    /// When the file was last written.
+    pub modified: Option<SystemTime>,
     /// What the addresses in the headers begin with: scheme and host.
     pub origin: Box<str>,
     /// The `Link` header without that.
@@ -62,6 +66,7 @@ impl Encoded {
         generation: u32,
         headers: HeaderMap,
         etag: Box<str>,
+        modified: Option<SystemTime>,
         origin: Box<str>,
         links: Links,
         body: Vec<u8>,
@@ -73,6 +78,7 @@ impl Encoded {
             generation,
             headers,
             etag,
+            modified,
             origin,
             links,
             body,
@@ -404,6 +410,7 @@ mod tests {
                 0,
                 HeaderMap::new(),
                 "\"tag\"".into(),
+                None,
                 "http://localhost".into(),
                 Links {
                     canonical_path: target.into(),
