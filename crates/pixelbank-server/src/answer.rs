@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use http_body::{Frame, SizeHint};
+use pixelbank_memory::Cancel;
 use tokio::sync::mpsc;
 
 /// The body of an answer.
@@ -17,15 +18,31 @@ pub enum Body {
     /// All of it, at hand. `None` once it was sent.
     Whole(Option<Bytes>),
     /// Piece by piece; an error ends the connection, so that the client sees that something is missing.
-    Pieces(mpsc::Receiver<Result<Bytes, Aborted>>),
+    Pieces(Pieces),
     /// What axum made.
     Axum(axum::body::Body),
 }
 
-/// The answer could not be finished; the reason has been logged.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the answer could not be finished")]
-pub struct Aborted;
+/// An answer under way. Dropping it, as happens when the client goes away, ends the work on the rest.
+#[derive(Debug)]
+pub struct Pieces {
+    /// The piece that has come already.
+    pub first: Option<Bytes>,
+    /// Those that follow.
+    pub rest: mpsc::Receiver<Result<Bytes, HttpError>>,
+    /// Cancels the work.
+    pub on_drop: CancelOnDrop,
+}
+
+/// Cancels when it is dropped.
+#[derive(Debug)]
+pub struct CancelOnDrop(pub Cancel);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
 
 impl Body {
     /// No bytes.

@@ -9,11 +9,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{StatusCode, Uri};
-use pixelbank_memory::{History, Ledger};
+use pixelbank_memory::{Cancel, History, Ledger};
 use serde::{Deserialize, Serialize};
 
-use crate::answer::{Body, HttpError, NOSNIFF, text};
+use crate::answer::{Body, CancelOnDrop, HttpError, NOSNIFF, text};
 use crate::app::App;
+use crate::detail::{Detail, detail};
+use crate::images;
 use crate::library::{self, Listed, Order, Sort};
 use crate::metrics;
 use crate::paths::encode_id;
@@ -26,6 +28,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/images", get(images))
         .route("/api/aspects", get(aspects))
         .route("/api/folders", get(folders))
+        .route("/api/image/{*id}", get(image))
         .route("/api/ledger", get(ledger))
         .route("/api/rescan", post(rescan))
         .route("/metrics", get(prometheus))
@@ -208,6 +211,22 @@ async fn images(
         revision: page.revision,
         images: page.images.into_iter().map(ImageBody::from).collect(),
     }))
+}
+
+async fn image(State(app): State<Arc<App>>, uri: Uri) -> Result<Fresh<Detail>, ApiError> {
+    // As it was sent: axum would decode it, and identifiers hold encoded slashes.
+    let id = uri.path().strip_prefix("/api/image/").unwrap_or_default();
+    let path = images::path_of(id)?;
+    let file = app.files.get(&path);
+    let (identity, _) = images::look(&app, &file).await?;
+    let cancel = Cancel::new();
+    let _given_up = CancelOnDrop(cancel.clone());
+    let work = {
+        let app = app.clone();
+        move || detail(&app, &path, &identity, &cancel)
+    };
+    let detail = app.workers.run(work).await;
+    Ok(Fresh(detail.unwrap_or_else(|| Err(images::failed()))?))
 }
 
 #[derive(Debug, Serialize)]

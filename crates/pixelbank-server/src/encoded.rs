@@ -12,15 +12,14 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use std::time::SystemTime;
 
 use bytes::Bytes;
 use hashbrown::HashTable;
-use http::HeaderMap;
 use parking_lot::Mutex;
 use pixelbank_memory::{Account, Idle, Reclaim, Reservation};
 
 use crate::files::FileState;
+use crate::head::Head;
 
 /// An answer, ready to be sent.
 #[derive(Debug)]
@@ -31,16 +30,8 @@ pub struct Encoded {
     pub file: Arc<FileState>,
     /// Which state of the file it was made from.
     pub generation: u32,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The entity tag, as in the headers.
-    pub etag: Box<str>,
-    /// When the file was last written.
-    pub modified: Option<SystemTime>,
-    /// What the addresses in the headers begin with: scheme and host.
-    pub origin: Box<str>,
-    /// The `Link` header without that.
-    pub links: Links,
+    /// Its headers.
+    pub head: Head,
     /// The body.
     body: Vec<u8>,
     /// Pays for all of this.
@@ -48,27 +39,13 @@ pub struct Encoded {
     is_wanted: AtomicBool,
 }
 
-/// The addresses in a `Link` header.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Links {
-    /// The path of the canonical address.
-    pub canonical_path: Box<str>,
-    /// The whole address of the profile.
-    pub profile: &'static str,
-}
-
 impl Encoded {
     /// An answer that nobody has asked for again yet.
-    #[expect(clippy::too_many_arguments, reason = "the fields, once")]
     pub fn new(
         target: Box<str>,
         file: Arc<FileState>,
         generation: u32,
-        headers: HeaderMap,
-        etag: Box<str>,
-        modified: Option<SystemTime>,
-        origin: Box<str>,
-        links: Links,
+        head: Head,
         body: Vec<u8>,
         reservation: Reservation,
     ) -> Self {
@@ -76,11 +53,7 @@ impl Encoded {
             target,
             file,
             generation,
-            headers,
-            etag,
-            modified,
-            origin,
-            links,
+            head,
             body,
             reservation,
             is_wanted: AtomicBool::new(false),
@@ -381,6 +354,7 @@ mod tests {
 
     use super::*;
     use crate::files::Files;
+    use crate::paths::Identity;
 
     struct Fixture {
         bank: Bank,
@@ -408,14 +382,19 @@ mod tests {
                 target.into(),
                 self.files.get(b"a.jpg"),
                 0,
-                HeaderMap::new(),
-                "\"tag\"".into(),
-                None,
-                "http://localhost".into(),
-                Links {
-                    canonical_path: target.into(),
-                    profile: "",
-                },
+                Head::new(
+                    "image/jpeg",
+                    &Identity {
+                        inode: 1,
+                        bytes: 1,
+                        modified_nanos: 1,
+                    },
+                    target,
+                    "http://localhost",
+                    target.to_owned(),
+                    "p",
+                )
+                .expect("plain names"),
                 body.to_vec(),
                 reservation,
             );

@@ -1,102 +1,25 @@
 //! IIIF over HTTP: from an address to an answer.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
-use pixelbank_codec::{Input, Limits};
+use pixelbank_memory::Cancel;
+use tokio::sync::mpsc;
 
-use crate::answer::{Body, HttpError, NOSNIFF, is_not_modified, text};
+use crate::answer::{Body, CancelOnDrop, HttpError, NOSNIFF, Pieces, is_not_modified};
 use crate::app::App;
-use crate::encoded::{Encoded, Links};
-use crate::iiif::{Target, split_target};
-use crate::library::Outcome;
+use crate::encoded::Encoded;
+use crate::failure;
+use crate::files::FileState;
+use crate::head::{ANY_ORIGIN, Origin, etag, revalidation};
+use crate::iiif::{ImageDescription, ImageRequest, Target, Version, info_json, split_target};
 use crate::metrics::Route;
-use crate::paths::{IdError, Root, decode_id};
-use crate::scan::Probe;
-
-/// Browsers and viewers may ask again so long after; by the entity tag that costs neither side much.
-pub(crate) const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("max-age=300");
-
-const ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");
-
-/// Where the client believes this server to be: what addresses in answers begin with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Origin<'a> {
-    scheme: &'a str,
-    host: &'a str,
-}
-
-impl<'a> Origin<'a> {
-    fn of(headers: &'a HeaderMap, trusts_forwarded: bool) -> Result<Self, HttpError> {
-        let forwarded = |name: &'static str| {
-            let name = header::HeaderName::from_static(name);
-            let value = text(headers, name).filter(|_| trusts_forwarded)?;
-            // Each proxy adds its own behind those before it; the first is the one the client spoke to.
-            value.split(',').next().map(str::trim)
-        };
-        let scheme = match forwarded("x-forwarded-proto") {
-            Some("https") => "https",
-            _ => "http",
-        };
-        let host = forwarded("x-forwarded-host")
-            .or_else(|| text(headers, header::HOST))
-            .unwrap_or("localhost");
-        Ok(Self { scheme, host })
-    }
-
-    /// Refuses hosts that could not stand in an address as they are.
-    fn checked(self) -> Result<Self, HttpError> {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".:-_[]".contains(&byte);
-        if !self.host.is_empty() && self.host.bytes().all(is_plain) {
-            Ok(self)
-        } else {
-            Err(HttpError::new(
-                StatusCode::BAD_REQUEST,
-                "The host of the request is no host.",
-            ))
-        }
-    }
-
-    fn is(&self, text: &str) -> bool {
-        text.strip_prefix(self.scheme)
-            .and_then(|rest| rest.strip_prefix("://"))
-            == Some(self.host)
-    }
-}
-
-impl std::fmt::Display for Origin<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}://{}", self.scheme, self.host)
-    }
-}
-
-/// Reads an image's header for the list.
-pub(crate) fn probe(root: &Arc<Root>) -> Box<Probe> {
-    let root = root.clone();
-    Box::new(move |path| probe_one(&root, path))
-}
-
-fn probe_one(root: &Root, path: &OsStr) -> Outcome {
-    let name = String::from_utf8_lossy(path.as_bytes()).into_owned();
-    let file = match root.open_file(path) {
-        Ok((file, _)) => file,
-        Err(error) => return Outcome::Broken(format!("{name}: {error}")),
-    };
-    match pixelbank_codec::open(Input::file(file, name), &Limits::default()) {
-        Ok(decoder) => {
-            let spec = &decoder.info().subimages[0];
-            Outcome::Readable {
-                size: spec.orientation.displayed(spec.levels[0].size),
-                captured: None,
-            }
-        }
-        Err(error) => Outcome::Broken(error.to_string()),
-    }
-}
+use crate::paths::{Identity, IdError, decode_id};
+use crate::produce::{self, Job, Made};
 
 /// The answer, where it is at hand in encoded form and the file was looked at just now.
 pub(crate) fn at_once(app: &App, request: &Request<Incoming>) -> Option<(Route, Response<Body>)> {
@@ -112,7 +35,7 @@ pub(crate) fn at_once(app: &App, request: &Request<Incoming>) -> Option<(Route, 
         return None;
     }
     let headers = request.headers();
-    let origin = Origin::of(headers, app.trusts_forwarded).ok()?;
+    let origin = Origin::of(headers, app.trusts_forwarded);
     let response = respond(&encoded, headers, origin).ok()?;
     Some((Route::Image, response))
 }
@@ -123,43 +46,20 @@ fn respond(
     asked: &HeaderMap,
     origin: Origin<'_>,
 ) -> Result<Response<Body>, HttpError> {
-    let is_known =
-        asked.contains_key(header::IF_NONE_MATCH) || asked.contains_key(header::IF_MODIFIED_SINCE);
-    let body = if is_known && is_not_modified(asked, &encoded.etag, encoded.modified) {
-        None
-    } else {
-        Some(encoded.body())
-    };
-    let mut response = Response::new(Body::empty());
-    *response.headers_mut() = encoded.headers.clone();
-    if !origin.is(&encoded.origin) {
-        let link = link_header(&encoded.links, origin.checked()?)?;
-        response.headers_mut().insert(header::LINK, link);
+    let head = &encoded.head;
+    if is_not_modified(asked, &head.etag, Some(head.modified)) {
+        return Ok(not_modified(&head.etag, head.modified));
     }
-    match body {
-        Some(body) => *response.body_mut() = Body::from(body),
-        None => {
-            *response.status_mut() = StatusCode::NOT_MODIFIED;
-            response.headers_mut().remove(header::CONTENT_TYPE);
-        }
-    }
+    let mut response = Response::new(Body::from(encoded.body()));
+    *response.headers_mut() = head.headers_for(origin)?;
     Ok(response)
 }
 
-/// The canonical address and the profile. One header, and no blank before the parameters: there are readers that stop at
-/// either.
-fn link_header(links: &Links, origin: Origin<'_>) -> Result<HeaderValue, HttpError> {
-    let Links {
-        canonical_path,
-        profile,
-    } = links;
-    let link = format!("<{origin}{canonical_path}>;rel=\"canonical\", <{profile}>;rel=\"profile\"");
-    HeaderValue::from_str(&link).map_err(|_| {
-        HttpError::new(
-            StatusCode::BAD_REQUEST,
-            "The host of the request is no host.",
-        )
-    })
+fn not_modified(etag: &str, modified: SystemTime) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    *response.headers_mut() = revalidation(etag, modified);
+    response
 }
 
 /// The answer to any request below `/iiif/`.
@@ -193,8 +93,21 @@ async fn route(
         Some(Target::Base { version, id }) => {
             (Route::Iiif, redirect(app, request, version.number(), id))
         }
-        Some(Target::Info { .. }) => (Route::Info, Err(HttpError::not_found(""))),
-        Some(Target::Image { .. }) => (Route::Image, Err(HttpError::not_found(""))),
+        Some(Target::Info { version, id }) => {
+            (Route::Info, info(app, request, version, id).await)
+        }
+        Some(Target::Image {
+            version,
+            id,
+            parameters,
+        }) => {
+            let parsed = ImageRequest::parse_encoded(version, parameters);
+            let result = match parsed {
+                Ok(parsed) => image(app, request, id, parsed).await,
+                Err(error) => Err(failure::of_request(&error)),
+            };
+            (Route::Image, result)
+        }
     }
 }
 
@@ -206,7 +119,7 @@ fn redirect(
     id: &str,
 ) -> Result<Response<Body>, HttpError> {
     path_of(id)?;
-    let origin = Origin::of(request.headers(), app.trusts_forwarded)?.checked()?;
+    let origin = Origin::of(request.headers(), app.trusts_forwarded).checked()?;
     let location = format!("{origin}/iiif/{version}/{id}/info.json");
     let location = HeaderValue::from_str(&location)
         .map_err(|_| HttpError::new(StatusCode::BAD_REQUEST, "The identifier is no identifier."))?;
@@ -216,7 +129,180 @@ fn redirect(
     Ok(response)
 }
 
-fn path_of(id: &str) -> Result<Vec<u8>, HttpError> {
+/// The description of an image.
+async fn info(
+    app: &Arc<App>,
+    request: &Request<Incoming>,
+    version: Version,
+    id: &str,
+) -> Result<Response<Body>, HttpError> {
+    let headers = request.headers();
+    let origin = Origin::of(headers, app.trusts_forwarded).checked()?;
+    let file = app.files.get(&path_of(id)?);
+    let (identity, _) = look(app, &file).await?;
+    let media_type = if wants_json_ld(headers) {
+        "application/ld+json;profile=\"http://iiif.io/api/image/3/context.json\""
+    } else {
+        "application/json"
+    };
+    let media_type = match version {
+        Version::V2 => media_type.split(';').next().unwrap_or(media_type),
+        Version::V3 => media_type,
+    };
+    let base_uri = format!("{origin}/iiif/{}/{id}", version.number());
+    let etag = etag(&identity, &format!("{base_uri} {media_type}"));
+    let modified = identity.modified();
+    let mut response = if is_not_modified(headers, &etag, Some(modified)) {
+        not_modified(&etag, modified)
+    } else {
+        let cancel = Cancel::new();
+        let _given_up = CancelOnDrop(cancel.clone());
+        let work = {
+            let app = app.clone();
+            move || produce::describe(&app, file.path(), &cancel)
+        };
+        let (size, tile) = app.workers.run(work).await.unwrap_or_else(|| Err(failed()))?;
+        let description = ImageDescription {
+            base_uri: &base_uri,
+            size,
+            tile,
+        };
+        let mut response = Response::new(Body::from(Bytes::from(info_json(version, &description))));
+        *response.headers_mut() = revalidation(&etag, modified);
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+        response
+    };
+    response
+        .headers_mut()
+        .insert(header::VARY, HeaderValue::from_static("accept"));
+    Ok(response)
+}
+
+/// Whether the client names JSON-LD and does not refuse it.
+fn wants_json_ld(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|list| list.split(','))
+        .any(|item| {
+            let mut parts = item.split(';').map(str::trim);
+            parts.next() == Some("application/ld+json")
+                && !parts.any(|part| part.starts_with("q=0") && !part.contains(['1', '2', '3', '4', '5', '6', '7', '8', '9']))
+        })
+}
+
+/// The pixels that were asked for.
+async fn image(
+    app: &Arc<App>,
+    request: &Request<Incoming>,
+    id: &str,
+    parsed: ImageRequest,
+) -> Result<Response<Body>, HttpError> {
+    let headers = request.headers();
+    let target = request.uri().path();
+    let origin = Origin::of(headers, app.trusts_forwarded).checked()?;
+    let file = app.files.get(&path_of(id)?);
+    let (identity, generation) = look(app, &file).await?;
+    // Who has this tag has had the answer, so it was right; a date alone proves nothing.
+    let tag = etag(&identity, target);
+    if is_not_modified(headers, &tag, None) {
+        return Ok(not_modified(&tag, identity.modified()));
+    }
+    // The file was looked at anew; the answer may be right still.
+    if let Some(encoded) = app.encoded.get(target).filter(|e| e.is_current()) {
+        return respond(&encoded, headers, origin);
+    }
+    let job = Arc::new(Job {
+        target: target.into(),
+        id: id.into(),
+        request: parsed,
+        file,
+        identity,
+        generation,
+        origin: origin.to_string().into(),
+    });
+    let made = app
+        .flights
+        .join(target, |cancel| make(app.clone(), job.clone(), cancel))
+        .await
+        .unwrap_or_else(|| Err(failed()))?;
+    match made {
+        Made::Whole(encoded) => respond(&encoded, headers, origin),
+        Made::Large(head) => {
+            if is_not_modified(headers, &head.etag, Some(head.modified)) {
+                return Ok(not_modified(&head.etag, head.modified));
+            }
+            let body = if request.method() == Method::HEAD {
+                Body::empty()
+            } else {
+                large(app, job).await?
+            };
+            let mut response = Response::new(body);
+            *response.headers_mut() = head.headers_for(origin)?;
+            Ok(response)
+        }
+    }
+}
+
+async fn make(app: Arc<App>, job: Arc<Job>, cancel: Cancel) -> Result<Made, HttpError> {
+    let work = {
+        let app = app.clone();
+        move || produce::produce(&app, &job, &cancel)
+    };
+    app.workers.run(work).await.unwrap_or_else(|| Err(failed()))
+}
+
+/// Starts to make a large answer. Comes back with the first piece, so that what goes wrong before has a status.
+async fn large(app: &Arc<App>, job: Arc<Job>) -> Result<Body, HttpError> {
+    let (sender, mut rest) = mpsc::channel(produce::MAX_PIECES);
+    let cancel = Cancel::new();
+    let on_drop = CancelOnDrop(cancel.clone());
+    let work = {
+        let app = app.clone();
+        move || produce::stream(&app, &job, &cancel, &sender)
+    };
+    let task = {
+        let app = app.clone();
+        async move { app.streams.run(work).await }
+    };
+    tokio::spawn(task);
+    let first = rest.recv().await.unwrap_or_else(|| Err(failed()))?;
+    Ok(Body::Pieces(Pieces {
+        first: Some(first),
+        rest,
+        on_drop,
+    }))
+}
+
+/// Which file it is, and in which state; looks at it where that was not done just now.
+pub(crate) async fn look(app: &Arc<App>, file: &Arc<FileState>) -> Result<(Identity, u32), HttpError> {
+    if app.files.is_trusted(file)
+        && let Some(known) = app.files.known(file)
+    {
+        return Ok(known);
+    }
+    let (app, file) = (app.clone(), file.clone());
+    let looked = tokio::task::spawn_blocking(move || {
+        app.files.look(&app.root, &file, || app.cache.invalidate(file.path()))
+    });
+    match looked.await {
+        Ok(result) => result.map_err(|error| failure::of_file(&error)),
+        Err(_) => Err(failed()),
+    }
+}
+
+/// A panic: a fault of ours, which has been reported where it happened.
+pub(crate) fn failed() -> HttpError {
+    HttpError::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "Something went wrong inside the program.",
+    )
+}
+
+pub(crate) fn path_of(id: &str) -> Result<Vec<u8>, HttpError> {
     decode_id(id).map_err(|error| {
         let status = match error {
             IdError::Encoding => StatusCode::BAD_REQUEST,

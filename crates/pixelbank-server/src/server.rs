@@ -1,6 +1,7 @@
 //! The server itself: listening, connections, what all requests go through, and the end.
 
 use std::convert::Infallible;
+use std::ffi::OsStr;
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -16,7 +17,11 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use pixelbank_memory::{Bank, Reclaim};
+use parking_lot::Mutex;
+use pixelbank_cache::{Cache, CacheOptions};
+use pixelbank_codec::{Input, Limits};
+use pixelbank_memory::{Account, Bank, Reclaim};
+use pixelbank_pipeline::Profiles;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
@@ -28,12 +33,13 @@ use crate::auth::{Access, Verdict};
 use crate::encoded::EncodedCache;
 use crate::error::Error;
 use crate::files::Files;
+use crate::flight::Workers;
 use crate::library::Library;
 use crate::metrics::{Metrics, Route};
 use crate::paths::Root;
 use crate::scan::{ScanOptions, Scanner};
 use crate::web::Web;
-use crate::{api, images};
+use crate::{api, images, probe};
 
 /// How often the ledger's history gets a sample.
 pub(crate) const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
@@ -46,6 +52,10 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Bytes of the head of a request: addresses and cookies are far shorter.
 const MAX_HEAD_BYTES: usize = 16 << 10;
+
+/// How long a request waits for pixels that it, or somebody else, is loading. A large photograph on a slow disk takes
+/// seconds; nobody waits for a minute.
+const LOAD_WAIT: Duration = Duration::from_secs(60);
 
 /// What the last answers may take once the server is to end.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -82,7 +92,7 @@ pub struct ServeOptions {
     pub threads: usize,
     /// How the folder is scanned.
     pub scan: ScanOptions,
-    /// Where files are laid that hold what does not fit into memory; none are where it is missing.
+    /// Where files are laid that hold what does not fit into memory; the system's temporary folder if nothing is given.
     pub scratch_dir: Option<PathBuf>,
 }
 
@@ -153,16 +163,30 @@ impl Server {
         let reclaim: Arc<dyn Reclaim> = encoded.clone();
         options.bank.add_reclaimer(&reclaim);
         let library = Arc::new(Library::new());
-        let probe = images::probe(&root);
+        let probe = probe::probe(&root, &options.bank);
+        let cache = open_cache(&root, &options.bank, &title, options.scratch_dir)?;
         let scanner = Scanner::start(root.clone(), library.clone(), probe, options.scan)?;
         let app = App {
             title,
             root,
             library,
             scanner,
+            cache,
+            profiles: Profiles::new(options.bank.holder(
+                Account::Descriptors,
+                "colour transform",
+                "",
+            )),
+            rendering: options.bank.holder(Account::Scratch, "rendering", ""),
+            answers: options.bank.holder(Account::Encoded, "answer", ""),
+            catalog: options.bank.holder(Account::Catalog, "list of images", ""),
+            catalog_paid: Mutex::new(None),
             bank: options.bank,
             encoded,
             files: Files::default(),
+            flights: Arc::default(),
+            workers: Workers::new(options.threads),
+            streams: Workers::new(options.threads),
             metrics: Metrics::default(),
             access: Access::new(
                 address.ip(),
@@ -172,7 +196,8 @@ impl Server {
             ),
             web,
             trusts_forwarded: options.trusts_forwarded,
-            started: Instant::now(),
+            memory_wait: options.memory_wait,
+            load_wait: LOAD_WAIT,
         };
         Ok(Self {
             listener,
@@ -250,11 +275,38 @@ fn open_root(path: &Path, follow_links: bool) -> Result<Root, Error> {
     })
 }
 
+fn open_cache(
+    root: &Arc<Root>,
+    bank: &Bank,
+    title: &str,
+    scratch_dir: Option<PathBuf>,
+) -> Result<Cache, Error> {
+    let root = root.clone();
+    let mut options = CacheOptions::new(title, move |key| {
+        let input = open_input(&root, key)?;
+        pixelbank_codec::open(input, &Limits::default())
+    });
+    if let Some(dir) = scratch_dir {
+        options.scratch_dir = dir;
+    }
+    Cache::new(bank, options).map_err(|error| Error::Cache(error.to_string()))
+}
+
+/// The file of that key, with the key as its name in messages: the folder's own place is nobody's business.
+pub(crate) fn open_input(root: &Root, key: &OsStr) -> Result<Input, pixelbank_codec::Error> {
+    let name = key.to_string_lossy().into_owned();
+    match root.open_file(key) {
+        Ok((file, _)) => Ok(Input::file(file, name)),
+        Err(source) => Err(pixelbank_codec::Error::Io { name, source }),
+    }
+}
+
 async fn sample(app: Arc<App>) {
     let mut ticks = tokio::time::interval(SAMPLE_INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;
+        app.book_catalog();
         app.bank.sample();
     }
 }
