@@ -331,7 +331,7 @@ fn leaves(data: &mut [f32], scale: f32) {
         let depth = i as f32 / count as f32;
         let radius = rng.range(1.3, 4.8) * scale;
         let (cx, cy) = (rng.range(0.0, TILE as f32), rng.range(0.0, TILE as f32));
-        let (squash, angle) = (rng.range(0.45, 0.9), rng.range(0.0, 3.14));
+        let (squash, angle) = (rng.range(0.45, 0.9), rng.range(0.0, std::f32::consts::PI));
         let (sin, cos) = (angle.sin(), angle.cos());
         let bright = mix(-0.9, 0.9, depth) + rng.range(-0.5, 0.5);
         let reach = radius.ceil() as i32 + 1;

@@ -40,7 +40,7 @@ impl Water {
         let mut scales = [0.0f32; 4];
         let mut weights = [0.0f32; 4];
         let mut scale = texel * 0.25;
-        let octaves = ((finest / scale).log2().max(0.0)).min(24.0);
+        let octaves = (finest / scale).log2().clamp(0.0, 24.0);
         for (j, (s, w)) in scales.iter_mut().zip(&mut weights).enumerate() {
             let octave = (octaves.floor() - j as f32).max(0.0);
             *s = scale * octave.exp2();

@@ -69,12 +69,12 @@ pub(crate) fn coast(frame: &Frame, rng: &mut Rng) -> Composition {
             let reef = smoothstep(0.15, 0.45, bed) * smoothstep(0.02, 0.12, depth);
             let mut c = blend(shallow, deep, 1.0 - (-depth * 5.5).exp());
             c = blend(sand * f32x4::splat(0.85), c, 1.0 - (-depth * 38.0).exp());
-            c = c * f32x4::splat(1.0 - 0.45 * reef * (-depth * 3.0).exp());
+            c *= f32x4::splat(1.0 - 0.45 * reef * (-depth * 3.0).exp());
             // Swell, bent by the shallows, and the lines where it breaks.
             let swell = ((v * 60.0 + fbm(u * 4.0, v * 4.0, 4) * 6.0)
                 + fbm(u * 14.0, v * 20.0, 3) * 2.0)
                 .sin();
-            c = c * f32x4::splat(1.0 + 0.05 * swell);
+            c *= f32x4::splat(1.0 + 0.05 * swell);
             let mut foam = 0.0f32;
             for (i, at) in [0.012f32, 0.055, 0.105].into_iter().enumerate() {
                 let wobble = 0.022 * fbm(u * 5.0 + i as f32 * 17.0, offset.1 + i as f32, 4);
@@ -406,7 +406,7 @@ pub(crate) fn canyon(frame: &Frame, rng: &mut Rng) -> Composition {
                 (0.55 + 0.8 * layer + 0.25 * cliff).clamp(0.0, 1.0),
             ) * f32x4::splat(1.0 + 0.2 * patch);
             let streak = noise(g.x / 16.0, g.height / 130.0 + g.z / 60.0) * cliff;
-            c = c * f32x4::splat(1.0 + 0.3 * streak);
+            c *= f32x4::splat(1.0 + 0.3 * streak);
             let scrub = smoothstep(0.9, 0.97, g.level)
                 * smoothstep(0.0, 0.4, patch + 0.5 * noise(g.x / 14.0, g.z / 22.0));
             plain(
