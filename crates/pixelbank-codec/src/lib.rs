@@ -38,3 +38,4 @@ pub use error::Error;
 pub use input::Input;
 pub use jpeg::{JpegOptions, JpegWriter, Subsampling, encode_jpeg};
 pub use limits::Limits;
+pub use tiff::{BigTiff, TiffCompression, TiffOptions, TiffPyramidWriter};
