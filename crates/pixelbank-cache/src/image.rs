@@ -76,22 +76,13 @@ impl Image {
         }
         let grid = level.grid();
         let (columns, rows) = grid.touching(rect);
-        // All that is wanted is made known at once, so that one pass serves it; a few rows of tiles at a time where it is
-        // much, so that it need not be in memory all together.
-        const AT_ONCE_BYTES: u64 = 16 << 20;
-        let row_bytes = place.format().image_bytes(level.tile) * columns.len() as u64;
-        let step = (AT_ONCE_BYTES / row_bytes.max(1)).clamp(1, rows.len().max(1) as u64) as usize;
-        for first in rows.clone().step_by(step) {
-            let rows = first..rows.end.min(first.saturating_add(step as u32));
-            let positions: Vec<(u32, u32)> = rows
-                .flat_map(|row| columns.clone().map(move |column| (column, row)))
-                .collect();
-            let tiles = self.cache.tiles(place, &positions, wait)?;
-            for (&(column, row), tile) in positions.iter().zip(&tiles) {
-                copy_common(tile.view(), grid.rect(column, row), target.reborrow(), rect)?;
-            }
-        }
-        Ok(())
+        let positions: Vec<(u32, u32)> = rows
+            .flat_map(|row| columns.clone().map(move |column| (column, row)))
+            .collect();
+        self.cache.tiles(place, &positions, wait, &mut |at, tile| {
+            let (column, row) = positions[at];
+            copy_common(tile.view(), grid.rect(column, row), target.reborrow(), rect)
+        })
     }
 
     /// One tile of a level, not copied.
@@ -114,10 +105,13 @@ impl Image {
                 place.describe()
             )));
         }
-        let mut tiles = self.cache.tiles(place, &[(column, row)], wait)?;
-        tiles
-            .pop()
-            .ok_or_else(|| Error::BadRequest("a tile was asked for and none came".to_owned()))
+        let mut found = None;
+        self.cache
+            .tiles(place, &[(column, row)], wait, &mut |_, tile| {
+                found = Some(tile.clone());
+                Ok(())
+            })?;
+        found.ok_or_else(|| Error::BadRequest("a tile was asked for and none came".to_owned()))
     }
 
     /// The JPEG stream of exactly this region of a level of the file, where it holds one: to be passed on undecoded.

@@ -10,6 +10,7 @@ use pixelbank_memory::{Buffer, Wait};
 use crate::cache::Inner;
 use crate::files::{File, Reader};
 use crate::level::{Level, Source};
+use crate::pass::EachTile;
 use crate::pyramid::halve_rows;
 use crate::spill::LevelKey;
 use crate::store::{Tile, TileKey};
@@ -70,21 +71,24 @@ impl Place<'_> {
 }
 
 impl Inner {
-    /// The tiles at `positions` (column, row), in that order.
+    /// Gives `each` the tiles at `positions` (column, row) with their place in that list, in the order in which they become
+    /// ready.
     pub fn tiles(
         self: &Arc<Self>,
         place: Place<'_>,
         positions: &[(u32, u32)],
         wait: &Wait,
-    ) -> Result<Vec<Tile>, Error> {
-        let level = place.the_level();
-        if let Source::Pass { native } = level.source {
-            return self.passes.fetch(self, place, native, positions, wait);
+        each: &mut EachTile<'_>,
+    ) -> Result<(), Error> {
+        if let Source::Pass { native } = place.the_level().source {
+            return self
+                .passes
+                .fetch(self, place, native, positions, wait, each);
         }
-        positions
-            .iter()
-            .map(|&(column, row)| self.tile(place, column, row, wait))
-            .collect()
+        for (at, &(column, row)) in positions.iter().enumerate() {
+            each(at, &self.tile(place, column, row, wait)?)?;
+        }
+        Ok(())
     }
 
     /// One tile of a level that is not made by passes.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hashbrown::{HashMap, HashSet};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use pixelbank_codec::Region;
 use pixelbank_image::{PixelFormat, Rect, View, ViewMut};
 use pixelbank_memory::{Buffer, Cancel, Resource, Wait};
@@ -50,6 +50,31 @@ struct State {
     finished: Option<Result<(), Error>>,
 }
 
+impl State {
+    /// One wish less for a tile; what was delivered for it, if anything.
+    fn take(&mut self, key: &TileKey) -> Option<Result<Tile, Error>> {
+        let count = self.wanted.get_mut(key)?;
+        *count -= 1;
+        if *count > 0 {
+            return self.delivered.get(key).cloned();
+        }
+        self.wanted.remove(key);
+        self.delivered.remove(key)
+    }
+}
+
+/// A tile that a caller waits for, at a place in its list.
+#[derive(Debug)]
+struct Pending {
+    at: usize,
+    column: u32,
+    row: u32,
+    key: TileKey,
+}
+
+/// Takes a tile and its place in the list of those that were asked for.
+pub(crate) type EachTile<'a> = dyn FnMut(usize, &Tile) -> Result<(), Error> + 'a;
+
 /// How long a pass waits for memory. Those who wait for the pass have deadlines of their own.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -61,7 +86,8 @@ impl Passes {
         })
     }
 
-    /// The tiles at `positions` of a level that passes over the level `native` of the file make.
+    /// Gives `each` the tiles at `positions` of a level that passes over the level `native` of the file make, with their
+    /// place in `positions`, in the order in which they become ready: so the caller need not hold them all at once.
     pub fn fetch(
         &self,
         cache: &Arc<Inner>,
@@ -69,22 +95,29 @@ impl Passes {
         native: u32,
         positions: &[(u32, u32)],
         wait: &Wait,
-    ) -> Result<Vec<Tile>, Error> {
+        each: &mut EachTile<'_>,
+    ) -> Result<(), Error> {
         let grid = place.the_level().grid();
-        let mut tiles: Vec<Option<Tile>> = vec![None; positions.len()];
+        let mut pending: Vec<Pending> = (0..)
+            .zip(positions)
+            .map(|(at, &(column, row))| Pending {
+                at,
+                column,
+                row,
+                key: place.key(grid.index(column, row)),
+            })
+            .collect();
         let (mut counted, mut until_end) = (false, false);
         loop {
             let mut missing = Vec::new();
-            for (at, &(column, row)) in positions.iter().enumerate() {
-                if tiles[at].is_none() {
-                    let index = grid.index(column, row);
-                    tiles[at] = match cache.store.get(&place.key(index)) {
-                        Some(tile) => Some(tile),
-                        None => unspill(cache, place, column, row, wait)?,
-                    };
-                    if tiles[at].is_none() {
-                        missing.push((at, place.key(index), row));
-                    }
+            for wish in pending {
+                let found = match cache.store.get(&wish.key) {
+                    Some(tile) => Some(tile),
+                    None => unspill(cache, place, wish.column, wish.row, wait)?,
+                };
+                match found {
+                    Some(tile) => each(wish.at, &tile)?,
+                    None => missing.push(wish),
                 }
             }
             if !counted {
@@ -96,28 +129,23 @@ impl Passes {
                 stats::add(&cache.counters.misses, missing.len() as u64);
             }
             if missing.is_empty() {
-                return Ok(tiles.into_iter().flatten().collect());
+                return Ok(());
             }
-            let keys: Vec<(TileKey, u32)> =
-                missing.iter().map(|&(_, key, row)| (key, row)).collect();
-            let pass = self.join(cache, place, native, &keys);
-            let collected = pass.collect(&keys, wait, until_end, &place)?;
-            for (at, tile) in missing.iter().map(|(at, ..)| *at).zip(collected) {
-                tiles[at] = tile;
-            }
+            let pass = self.join(cache, place, native, &missing);
+            pending = pass.collect(missing, wait, until_end, &place, each)?;
             // What the pass had made before it was asked is looked for once where it is kept; after that, only a new pass
             // helps.
             until_end = true;
         }
     }
 
-    /// The pass under way over that level, or a new one, with the wish for `keys` made known to it before it can end.
+    /// The pass under way over that level, or a new one, with the wishes made known to it before it can end.
     fn join(
         &self,
         cache: &Arc<Inner>,
         place: Place<'_>,
         native: u32,
-        keys: &[(TileKey, u32)],
+        wishes: &[Pending],
     ) -> Arc<Pass> {
         let key = LevelKey {
             level: native,
@@ -126,7 +154,7 @@ impl Passes {
         let mut active = self.active.lock();
         if let Some(pass) = active.get(&key).filter(|pass| !pass.cancel.is_cancelled()) {
             let pass = Arc::clone(pass);
-            pass.want(keys);
+            pass.want(wishes);
             return pass;
         }
         let pass = Arc::new(Pass {
@@ -134,7 +162,7 @@ impl Passes {
             changed: Condvar::new(),
             cancel: Cancel::new(),
         });
-        pass.want(keys);
+        pass.want(wishes);
         active.insert(key, Arc::clone(&pass));
         drop(active);
         let job = Job {
@@ -152,42 +180,57 @@ impl Passes {
 }
 
 impl Pass {
-    fn want(&self, keys: &[(TileKey, u32)]) {
+    fn want(&self, wishes: &[Pending]) {
         let mut state = self.state.lock();
-        for (key, _) in keys {
-            *state.wanted.entry(*key).or_default() += 1;
+        for wish in wishes {
+            *state.wanted.entry(wish.key).or_default() += 1;
         }
     }
 
-    /// Waits until each of `keys` is there or cannot come any more. `None` stands for one that the pass had made, and handed
-    /// to nobody, before it was wanted; `until_end` waits for the pass to end even then.
+    /// Gives `each` what was wished for as it comes, and returns what cannot come any more: what the pass had made, and
+    /// handed to nobody, before it was wanted. `until_end` waits for the pass to end even then.
     fn collect(
         &self,
-        keys: &[(TileKey, u32)],
+        mut pending: Vec<Pending>,
         wait: &Wait,
         until_end: bool,
         place: &Place<'_>,
-    ) -> Result<Vec<Option<Tile>>, Error> {
+        each: &mut EachTile<'_>,
+    ) -> Result<Vec<Pending>, Error> {
         let mut state = self.state.lock();
         let result = loop {
-            let settled = keys.iter().all(|(key, row)| {
-                let made = || {
-                    state
-                        .rows_done
-                        .get(&key.level)
-                        .is_some_and(|done| row < done)
-                };
-                state.delivered.contains_key(key) || (!until_end && made())
-            });
-            match &state.finished {
-                Some(Err(error)) if !settled => break Err(error.clone()),
-                None if !settled => {}
-                _ => {
-                    break keys
-                        .iter()
-                        .map(|(key, _)| state.delivered.get(key).cloned().transpose())
-                        .collect();
+            let (ready, open): (Vec<_>, Vec<_>) = pending
+                .into_iter()
+                .partition(|wish| state.delivered.contains_key(&wish.key));
+            pending = open;
+            if !ready.is_empty() {
+                let tiles: Vec<_> = ready
+                    .iter()
+                    .map(|wish| (wish.at, state.take(&wish.key)))
+                    .collect();
+                let used = MutexGuard::unlocked(&mut state, || {
+                    tiles.into_iter().try_for_each(|(at, tile)| match tile {
+                        Some(tile) => each(at, &tile?),
+                        None => Ok(()),
+                    })
+                });
+                match used {
+                    Ok(()) => continue,
+                    Err(error) => break Err(error),
                 }
+            }
+            let made = |wish: &Pending| {
+                state
+                    .rows_done
+                    .get(&wish.key.level)
+                    .is_some_and(|done| wish.row < *done)
+            };
+            let settled = !until_end && pending.iter().all(made);
+            match &state.finished {
+                _ if pending.is_empty() || settled => break Ok(()),
+                Some(Err(error)) => break Err(error.clone()),
+                Some(Ok(())) => break Ok(()),
+                None => {}
             }
             if wait.is_cancelled() || wait.is_over() {
                 break Err(Error::GaveUp {
@@ -196,14 +239,8 @@ impl Pass {
             }
             sleep(&self.changed, &mut state, wait);
         };
-        for (key, _) in keys {
-            if let Some(count) = state.wanted.get_mut(key) {
-                *count -= 1;
-                if *count == 0 {
-                    state.wanted.remove(key);
-                    state.delivered.remove(key);
-                }
-            }
+        for wish in &pending {
+            state.take(&wish.key);
         }
         if state.wanted.is_empty()
             && state.finished.is_none()
@@ -211,7 +248,7 @@ impl Pass {
         {
             self.cancel.cancel();
         }
-        result
+        result.map(|()| pending)
     }
 
     fn finish(&self, result: Result<(), Error>) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pixelbank_image::{ImageSpec, Rect, View};
 
-use crate::{Error, Input, Limits};
+use crate::Error;
 
 /// A file format that we read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -145,23 +145,4 @@ pub trait Decoder: Send + fmt::Debug {
         let _ = region;
         Ok(None)
     }
-}
-
-/// Opens an image, whatever its name, by its content.
-///
-/// Reads the header alone and allocates no more than it needs.
-///
-/// # Errors
-/// [`Error::UnknownFormat`], [`Error::Malformed`], [`Error::Unsupported`], [`Error::LimitExceeded`] or [`Error::Io`].
-pub fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>, Error> {
-    let mut magic = [0; 16];
-    use std::io::{Read, Seek};
-    let n = input.read(&mut magic).unwrap_or(0);
-    let _ = input.rewind();
-    if magic[..n].starts_with(&[0xff, 0xd8]) {
-        return crate::jpeg::open(input, limits);
-    }
-    Err(Error::UnknownFormat {
-        name: input.name().to_owned(),
-    })
 }

@@ -22,6 +22,7 @@
 //!
 //! Not for keeping what was decoded: that is `pixelbank-cache`.
 
+mod bands;
 mod decoder;
 mod encoder;
 mod error;
@@ -29,13 +30,22 @@ mod exr;
 mod input;
 mod jpeg;
 mod limits;
+mod metadata;
+mod open;
+mod png;
 mod request;
+mod simple;
 mod tiff;
+mod webp;
 
-pub use decoder::{Band, Decoder, Flow, Format, ImageInfo, MetadataBlocks, Region, open};
+pub use decoder::{Band, Decoder, Flow, Format, ImageInfo, MetadataBlocks, Region};
 pub use encoder::{Embed, RowWriter};
 pub use error::Error;
 pub use input::Input;
 pub use jpeg::{JpegOptions, JpegWriter, Subsampling, encode_jpeg};
 pub use limits::Limits;
+pub use metadata::{Entry, Group, Location, Metadata, captured_and_orientation, orientation};
+pub use open::open;
+pub use png::{PngCompression, PngOptions, PngWriter, encode_png};
 pub use tiff::{BigTiff, TiffCompression, TiffOptions, TiffPyramidWriter};
+pub use webp::{WebPOptions, WebPWriter, encode_webp};

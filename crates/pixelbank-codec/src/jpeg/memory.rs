@@ -1,7 +1,7 @@
 //! What libjpeg allocates, from the facts of the frame header.
 //!
 //! Derived from its sources (jdmainct.c, jdsample.c, jdcoefct.c, jmemmgr.c) and held against an allocator that counts
-//! by `tests/jpeg_memory.rs`.
+//! by `tests/native_memory.rs`.
 
 use pixelbank_image::Size;
 

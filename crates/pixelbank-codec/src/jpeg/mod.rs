@@ -19,6 +19,7 @@ pub(crate) use decode::open;
 pub use encode::{JpegOptions, JpegWriter, Subsampling, encode_jpeg};
 
 pub(crate) use fault::Fault;
+pub(crate) use orientation::of_exif as orientation_of_exif;
 pub(crate) use stream::{
     StreamColor, decode_stream, merge_tables, stream_format, stream_working_bytes,
 };

@@ -11,7 +11,7 @@ const LONG: u16 = 4;
 
 /// The orientation in the first directory of EXIF data, which begins with its TIFF header. `None` where it is missing
 /// or not to be understood.
-pub(super) fn of_exif(exif: &[u8]) -> Option<Orientation> {
+pub(crate) fn of_exif(exif: &[u8]) -> Option<Orientation> {
     let big_endian = match exif.get(..4)? {
         b"MM\0*" => true,
         b"II*\0" => false,

@@ -1,0 +1,80 @@
+//! The small formats, mostly by the decoders of the `image` crate.
+//!
+//! Those decode whole frames. Where every row of a format has a place of its own, or rows follow each other without
+//! knowing of what came before, a band of rows is shown to the decoder as an image of that height: the file's header
+//! with another height, then the band's bytes. So the crate's knowledge of the formats is used, and memory stays that
+//! of a band.
+
+pub(crate) mod bmp;
+pub(crate) mod gif;
+pub(crate) mod hdr;
+pub(crate) mod pnm;
+pub(crate) mod qoi;
+mod rows;
+pub(crate) mod tga;
+
+use std::io;
+
+use image::{ColorType, ImageError};
+use pixelbank_image::{Channels, PixelFormat, SampleType};
+
+use crate::request::{malformed, read_error};
+use crate::{Error, Format};
+
+/// Our name for a layout of the `image` crate; all of them are interleaved and in the machine's byte order.
+fn pixel_format(color: ColorType) -> Option<PixelFormat> {
+    let (channels, sample) = match color {
+        ColorType::L8 => (Channels::Gray, SampleType::U8),
+        ColorType::La8 => (Channels::GrayAlpha, SampleType::U8),
+        ColorType::Rgb8 => (Channels::Rgb, SampleType::U8),
+        ColorType::Rgba8 => (Channels::Rgba, SampleType::U8),
+        ColorType::L16 => (Channels::Gray, SampleType::U16),
+        ColorType::La16 => (Channels::GrayAlpha, SampleType::U16),
+        ColorType::Rgb16 => (Channels::Rgb, SampleType::U16),
+        ColorType::Rgba16 => (Channels::Rgba, SampleType::U16),
+        ColorType::Rgb32F => (Channels::Rgb, SampleType::F32),
+        ColorType::Rgba32F => (Channels::Rgba, SampleType::F32),
+        _ => return None,
+    };
+    Some(PixelFormat::new(channels, sample))
+}
+
+/// An error of the `image` crate as one of ours.
+fn failed(name: &str, format: Format, error: ImageError) -> Error {
+    match error {
+        ImageError::IoError(source) => read_error(name, format, source),
+        ImageError::Unsupported(error) => {
+            let feature = feature(&error.kind());
+            // The crate's word for sizes that overflow its counts, which no feature of ours would mend.
+            if feature.contains("are too large") {
+                malformed(name, format, feature)
+            } else {
+                Error::Unsupported {
+                    name: name.to_owned(),
+                    format,
+                    feature,
+                }
+            }
+        }
+        ImageError::Decoding(error) => {
+            let reason = std::error::Error::source(&error)
+                .map_or_else(|| error.to_string(), ToString::to_string);
+            malformed(name, format, reason)
+        }
+        ImageError::Limits(error) => Error::Io {
+            name: name.to_owned(),
+            source: io::Error::new(io::ErrorKind::OutOfMemory, error.to_string()),
+        },
+        other => malformed(name, format, other),
+    }
+}
+
+fn feature(kind: &image::error::UnsupportedErrorKind) -> String {
+    use image::error::UnsupportedErrorKind::{Color, Format, GenericFeature};
+    match kind {
+        Color(color) => format!("pixels of kind {color:?}"),
+        Format(hint) => format!("encoding {hint}"),
+        GenericFeature(feature) => feature.clone(),
+        other => format!("{other:?}"),
+    }
+}

@@ -1,0 +1,294 @@
+#!/usr/bin/env python3
+"""Makes the known-bad files of this folder again. Needs nothing but Python; `../bad_files.rs` says what each must give.
+
+    python3 make.py
+"""
+
+import base64
+import pathlib
+import struct
+import zlib
+
+HERE = pathlib.Path(__file__).parent
+FILES = {}
+
+
+def bad(name, data):
+    assert len(data) < 10 << 10, name
+    assert name not in FILES, name
+    FILES[name] = data
+
+
+# Files of no format.
+bad("empty", b"")
+bad("empty.jpg", b"")
+bad("text.png", b"This is no picture, whatever its name says.\n")
+bad("zeros.tif", bytes(512))
+bad("html.jpg", b"<!doctype html><title>404 Not Found</title>")
+
+# PNG.
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def chunk(kind, data, crc=None):
+    crc = zlib.crc32(kind + data) if crc is None else crc
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc)
+
+
+def ihdr(width=8, height=8, depth=8, color=2, interlace=0):
+    return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, interlace))
+
+
+ROWS = b"".join(b"\0" + bytes((x * 30 + y + c) % 256 for x in range(8) for c in range(3)) for y in range(8))
+PIXELS = zlib.compress(ROWS)
+IDAT = chunk(b"IDAT", PIXELS)
+IEND = chunk(b"IEND", b"")
+
+bad("png-signature-alone.png", SIGNATURE)
+bad("png-cut-in-header.png", (SIGNATURE + ihdr())[:20])
+bad("png-cut-in-pixels.png", (SIGNATURE + ihdr() + IDAT)[:60])
+bad("png-no-pixels.png", SIGNATURE + ihdr() + IEND)
+bad("png-half-the-rows.png", SIGNATURE + ihdr() + chunk(b"IDAT", zlib.compress(ROWS[:100])) + IEND)
+bad("png-zero-width.png", SIGNATURE + ihdr(width=0) + IDAT + IEND)
+bad("png-header-crc.png", SIGNATURE + ihdr()[:-4] + b"\0\0\0\0" + IDAT + IEND)
+bad("png-pixels-crc.png", SIGNATURE + ihdr() + chunk(b"IDAT", PIXELS, 0) + IEND)
+bad("png-no-palette.png", SIGNATURE + ihdr(color=3) + IDAT + IEND)
+bad("png-depth-3.png", SIGNATURE + ihdr(depth=3) + IDAT + IEND)
+bad("png-filter-9.png", SIGNATURE + ihdr() + chunk(b"IDAT", zlib.compress(b"\x09" + ROWS[1:])) + IEND)
+bad("png-not-deflate.png", SIGNATURE + ihdr() + chunk(b"IDAT", b"\xff" * 50) + IEND)
+bad("png-critical-chunk.png", SIGNATURE + ihdr() + chunk(b"XYZW", b"") + IDAT + IEND)
+bad("png-apple.png", SIGNATURE + chunk(b"CgBI", bytes(4)) + ihdr() + IDAT + IEND)
+bad("png-long-chunk.png", SIGNATURE + ihdr() + struct.pack(">I", 0xFFFFFFF0) + b"tEXt" + IDAT + IEND)
+bad("png-100000-squared.png", SIGNATURE + ihdr(100_000, 100_000, color=6) + IDAT + IEND)
+bad("png-100000-squared-interlaced.png", SIGNATURE + ihdr(100_000, 100_000, color=6, interlace=1) + IDAT + IEND)
+bad("png-too-wide.png", SIGNATURE + ihdr(0x7FFFFFFF, 1) + IDAT + IEND)
+bad("png-too-many-pixels.png", SIGNATURE + ihdr(1 << 20, 1 << 20) + IDAT + IEND)
+
+
+# GIF.
+def gif(width=4, height=4, frames=b"", palette=True):
+    head = b"GIF89a" + struct.pack("<HHBBB", width, height, 0x80 if palette else 0, 0, 0)
+    return head + (b"\0\0\0\xff\xff\xff" if palette else b"") + frames + b";"
+
+
+FRAME = b"," + struct.pack("<HHHHB", 0, 0, 4, 4, 0) + b"\x02\x05\x84\x1d\x81\x7a\x50\0"
+bad("gif-cut-in-header.gif", gif()[:9])
+bad("gif-zero-size.gif", gif(0, 0, FRAME))
+bad("gif-no-frame.gif", gif())
+bad("gif-no-palette.gif", gif(frames=FRAME, palette=False))
+bad("gif-cut-in-pixels.gif", gif(frames=FRAME)[:-6])
+bad("gif-few-pixels.gif", gif(frames=FRAME[:10] + b"\x02\x02\x84\x51\0"))
+bad("gif-code-size.gif", gif(frames=FRAME[:10] + b"\x1f\x02\x84\x51\0"))
+bad("gif-unknown-block.gif", gif(frames=b"\x77\x77\x77"))
+
+
+# BMP.
+def bmp(width=4, height=4, bits=24, compression=0, extra=b"", pixels=bytes(48), planes=1, colors=0, size=40):
+    start = 14 + size + len(extra)
+    head = b"BM" + struct.pack("<IHHI", start + len(pixels), 0, 0, start)
+    head += struct.pack("<IiiHHIIiiII", size, width, height, planes, bits, compression, 0, 0, 0, colors, 0)
+    return head + bytes(size - 40) + extra + pixels
+
+
+bad("bmp-mark-alone.bmp", b"BM")
+bad("bmp-cut-in-header.bmp", bmp()[:30])
+bad("bmp-cut-in-pixels.bmp", bmp()[:-5])
+bad("bmp-lowest-height.bmp", bmp(height=-(1 << 31)))
+bad("bmp-low-height.bmp", bmp(height=-(1 << 31) + 1))
+bad("bmp-negative-width.bmp", bmp(width=-4))
+bad("bmp-zero-width.bmp", bmp(width=0))
+bad("bmp-huge-runs.bmp", bmp(65535, 65535, 8, 1, bytes(1024)))
+bad("bmp-huge.bmp", bmp(65535, 65535))
+bad("bmp-planes.bmp", bmp(planes=3))
+bad("bmp-depth-13.bmp", bmp(bits=13))
+bad("bmp-jpeg-inside.bmp", bmp(compression=4))
+bad("bmp-masks-with-holes.bmp", bmp(bits=32, compression=3, extra=struct.pack("<III", 0x00F0F000, 0xFF00, 0xFF)))
+bad("bmp-palette-too-long.bmp", bmp(bits=4, colors=1 << 30, extra=bytes(64)))
+bad("bmp-palette-cut.bmp", bmp(bits=8, extra=bytes(100), pixels=b""))
+bad("bmp-run-past-the-end.bmp", bmp(bits=8, compression=1, extra=bytes(1024), pixels=b"\x00\x08\1\1\1\1\1\1\1\1"))
+bad("bmp-runs-cut.bmp", bmp(bits=8, compression=1, extra=bytes(1024), pixels=b"\x04\1\0\0\x04"))
+
+# PNM.
+bad("pnm-mark-alone.ppm", b"P6\n")
+bad("pnm-long-width.ppm", b"P6\n12345678901234567890 1\n255\n\0\0\0")
+bad("pnm-huge.ppm", b"P6\n4294967295 4294967295\n255\n\0\0\0")
+bad("pnm-zero-width.ppm", b"P6\n0 4\n255\n")
+bad("pnm-white-is-0.pgm", b"P5\n2 2\n0\n\0\0\0\0")
+bad("pnm-white-is-65536.pgm", b"P5\n2 2\n65536\n" + bytes(16))
+bad("pnm-cut.ppm", b"P6\n4 4\n255\n" + bytes(40))
+bad("pnm-cut-text.ppm", b"P3\n2 2\n255\n1 2 3 4 5 6 7 8 9\n")
+bad("pnm-letters.ppm", b"P3\n2 2\n255\n1 2 3 4 five 6 7 8 9 10 11 12\n")
+bad("pnm-minus.pgm", b"P5\n-2 2\n255\n\0\0\0\0")
+bad("pam-no-depth.pam", b"P7\nWIDTH 2\nHEIGHT 2\nMAXVAL 255\nENDHDR\n" + bytes(12))
+bad("pam-depth-9.pam", b"P7\nWIDTH 2\nHEIGHT 2\nDEPTH 9\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n" + bytes(36))
+bad("pam-endless.pam", b"P7\n" + b"# nothing\n" * 900)
+
+
+# TGA.
+def tga(kind=2, width=4, height=4, depth=24, descriptor=0x20, map_type=0, map_first=0, map_length=0, map_bits=0, rest=b""):
+    head = struct.pack("<BBBHHBHHHHBB", 0, map_type, kind, map_first, map_length, map_bits, 0, 0, width, height, depth, descriptor)
+    return head + rest
+
+
+TGA_FOOTER = bytes(8) + b"TRUEVISION-XFILE.\0"
+bad("tga-cut-in-header.tga", tga()[:10])
+bad("tga-zero-size.tga", tga(width=0, rest=bytes(48) + TGA_FOOTER))
+bad("tga-cut-in-pixels.tga", tga(rest=bytes(20)))
+bad("tga-map-cut.tga", tga(1, depth=8, map_type=1, map_length=256, map_bits=24, rest=bytes(100)))
+bad("tga-index-beyond-map.tga", tga(1, depth=8, map_type=1, map_length=2, map_bits=24, rest=bytes(6) + b"\x07" * 16))
+bad("tga-map-of-17-bits.tga", tga(1, depth=8, map_type=1, map_length=2, map_bits=17, rest=bytes(6 + 16) + TGA_FOOTER))
+bad("tga-runs-cut.tga", tga(10, rest=b"\x87\1\2\3\x01\1\2"))
+bad("tga-runs-cut-bottom-up.tga", tga(10, descriptor=0, rest=b"\x87\1\2\3\x01\1\2"))
+bad("tga-alpha-of-15-bits.tga", tga(2, depth=8, descriptor=0x2F, rest=bytes(48)))
+
+# Radiance.
+HDR = b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n"
+bad("hdr-mark-alone.hdr", b"#?RADIANCE")
+bad("hdr-no-size.hdr", HDR)
+bad("hdr-size-in-words.hdr", HDR + b"-Y four +X four\n")
+bad("hdr-zero-size.hdr", HDR + b"-Y 0 +X 4\n")
+bad("hdr-huge.hdr", HDR + b"-Y 4000000000 +X 4000000000\n")
+bad("hdr-rotated.hdr", HDR + b"+X 4 -Y 4\n" + bytes(64))
+bad("hdr-xyz.hdr", b"#?RADIANCE\nFORMAT=32-bit_rle_xyze\n\n-Y 4 +X 4\n" + bytes(64))
+bad("hdr-run-too-long.hdr", HDR + b"-Y 1 +X 8\n\2\2\0\x08" + b"\xff\x01" * 4)
+bad("hdr-run-of-nothing.hdr", HDR + b"-Y 1 +X 8\n\2\2\0\x08" + bytes(100))
+bad("hdr-begins-with-run.hdr", HDR + b"-Y 1 +X 8\n\1\1\1\x08" + bytes(32))
+bad("hdr-cut.hdr", HDR + b"-Y 4 +X 4\n" + b"\x80\x80\x80\x80" * 10)
+
+
+# QOI.
+def qoi(width=4, height=4, channels=3, rest=b"\xcf" + bytes(7) + b"\1"):
+    return b"qoif" + struct.pack(">IIBB", width, height, channels, 0) + rest
+
+
+bad("qoi-mark-alone.qoi", b"qoif")
+bad("qoi-huge.qoi", qoi(0xFFFFFFFF, 0xFFFFFFFF))
+bad("qoi-zero-size.qoi", qoi(0, 0))
+bad("qoi-5-channels.qoi", qoi(channels=5))
+bad("qoi-cut.qoi", qoi(rest=b"\xfe\1\2\3\xfe\1"))
+
+# JPEG: 16 × 16 grey, made once by libjpeg.
+JPEG = base64.b64decode(
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAA0JCgsKCA0LCgsODg0PEyAVExISEyccHhcgLikxMC4pLSwzOko+MzZGNywtQFdBRkxOUlNSMj5a"
+    "YVpQYEpRUk//wAALCAAQABABAREA/8QAFgABAQEAAAAAAAAAAAAAAAAABQYH/8QAIxAAAQIGAAcAAAAAAAAAAAAAAQIEAAUGESEyAxITFSMx"
+    "Qf/aAAgBAQAAPwCbkrLXEaBJWWuICkrLXEMVNMux02vor5Xjvw8CxspN9lixBFh9HolMf//Z"
+)
+SOF = JPEG.index(b"\xff\xc0")
+SOS = JPEG.index(b"\xff\xda")
+
+
+def sized(height, width):
+    return JPEG[: SOF + 5] + struct.pack(">HH", height, width) + JPEG[SOF + 9 :]
+
+
+bad("jpeg-mark-alone.jpg", b"\xff\xd8\xff")
+bad("jpeg-cut-in-tables.jpg", JPEG[:100])
+bad("jpeg-cut-before-scan.jpg", JPEG[:SOS])
+bad("jpeg-cut-in-scan.jpg", JPEG[: SOS + 30])
+bad("jpeg-zero-width.jpg", sized(16, 0))
+bad("jpeg-huge.jpg", sized(65500, 65500))
+bad("jpeg-no-tables.jpg", JPEG[:2] + JPEG[SOF:])
+bad("jpeg-no-frame.jpg", JPEG[:SOF] + JPEG[SOS:])
+bad("jpeg-segment-too-long.jpg", b"\xff\xd8\xff\xe0\xff\xffJFIF\0" + JPEG[20:])
+bad("jpeg-end-at-once.jpg", b"\xff\xd8\xff\xd9")
+
+# WebP: 8 × 8, lossless and lossy, made once by libwebp.
+LOSSLESS = base64.b64decode("UklGRi4AAABXRUJQVlA4TCIAAAAvB8ABALkyRPQ/dhHR/wBhtlFJzh90ryMYjxmLCaB6oP8A")
+LOSSY = base64.b64decode(
+    "UklGRkQAAABXRUJQVlA4IDgAAADQAQCdASoIAAgAAsBMJagCdAD0MYrqAAD+81QjP5vrxt3fHHFL9WaB9w9tOn/ald+IffT7n4BwAA=="
+)
+
+
+def riff(body):
+    return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
+
+
+bad("webp-mark-alone.webp", LOSSY[:12])
+bad("webp-empty.webp", riff(b""))
+bad("webp-wrong-riff-size.webp", LOSSY[:4] + struct.pack("<I", 8) + LOSSY[8:])
+bad("webp-cut.webp", LOSSY[:40])
+bad("webp-cut-lossless.webp", LOSSLESS[:30])
+bad("webp-chunk-too-long.webp", riff(b"VP8 " + struct.pack("<I", 0xFFFFFFF0) + LOSSY[20:]))
+bad("webp-zero-size.webp", LOSSY[:26] + bytes(4) + LOSSY[30:])
+bad("webp-no-picture.webp", riff(b"VP8X" + struct.pack("<I", 10) + bytes(4) + b"\x07\0\0\x07\0\0"))
+
+
+# TIFF.
+def tiff(entries, after=b"", next_at=0, big=False):
+    """A little-endian file of one directory; an entry is (tag, kind, count, value)."""
+    if big:
+        head = b"II+\0" + struct.pack("<HHQ", 8, 0, 16) + struct.pack("<Q", len(entries))
+        body = b"".join(struct.pack("<HHQQ", *entry) for entry in entries)
+        return head + body + struct.pack("<Q", next_at) + after
+    head = b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", len(entries))
+    body = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    return head + body + struct.pack("<I", next_at) + after
+
+
+def strips(width=4, height=4, compression=1, offset=200, length=16, bits=8, **other):
+    fields = {256: (4, 1, width), 257: (4, 1, height), 258: (3, 1, bits), 259: (3, 1, compression), 262: (3, 1, 1)}
+    fields |= {273: (4, 1, offset), 277: (3, 1, 1), 278: (4, 1, height), 279: (4, 1, length)}
+    fields |= {int(tag[1:]): value for tag, value in other.items()}
+    return [(tag, *fields[tag]) for tag in sorted(fields) if fields[tag]]
+
+
+def tiles(width, height, side, count, offsets_at):
+    return strips(
+        width, height, t273=None, t278=None, t279=None, t322=(4, 1, side), t323=(4, 1, side),
+        t324=(4, count, offsets_at), t325=(4, count, offsets_at),
+    )
+
+
+bad("tiff-mark-alone.tif", b"II*\0")
+bad("tiff-directory-beyond.tif", b"II*\0" + struct.pack("<I", 5000) + bytes(20))
+bad("tiff-directory-cut.tif", tiff(strips())[:40])
+bad("tiff-no-fields.tif", tiff([]))
+bad("tiff-zero-width.tif", tiff(strips(width=0), bytes(200)))
+bad("tiff-strip-beyond.tif", tiff(strips(offset=100_000)))
+bad("tiff-strip-cut.tif", tiff(strips(offset=126), bytes(7)))
+bad("tiff-bits-of-700.tif", tiff(strips(bits=700), bytes(200)))
+bad("tiff-compression-999.tif", tiff(strips(compression=999), bytes(200)))
+bad("tiff-lzw-rubbish.tif", tiff(strips(compression=5, offset=126), b"\xff" * 40))
+bad("tiff-deflate-rubbish.tif", tiff(strips(compression=8, offset=126), b"\xff" * 40))
+bad("tiff-huge-strip.tif", tiff(strips(100_000, 100_000, compression=8, offset=126), b"\xff" * 40))
+bad("tiff-absurd-tiles.tif", tiff(tiles(1 << 20, 1 << 15, 16, 0x40000000, 200), bytes(200)))
+bad("tiff-tile-of-nothing.tif", tiff(tiles(64, 64, 0, 1, 200), bytes(200)))
+bad("tiff-tiles-missing.tif", tiff(tiles(4096, 4096, 16, 1, 200), bytes(200)))
+bad("tiff-big-count.tif", tiff([(256, 4, 1 << 60, 100)], bytes(200), big=True))
+bad("tiff-big-cut.tif", b"II+\0" + struct.pack("<HHQ", 8, 0, 1 << 62))
+bad("tiff-cyclic.tif", tiff(strips(width=0), bytes(200), next_at=8))
+
+
+# OpenEXR.
+def attribute(name, kind, data, length=None):
+    return name + b"\0" + kind + b"\0" + struct.pack("<I", len(data) if length is None else length) + data
+
+
+def exr(window=(0, 0, 3, 3), more=b"", rest=bytes(64)):
+    box = struct.pack("<iiii", *window)
+    head = b"\x76\x2f\x31\x01\x02\0\0\0"
+    head += attribute(b"channels", b"chlist", b"Y\0" + struct.pack("<IIII", 1, 0, 1, 1) + b"\0")
+    head += attribute(b"compression", b"compression", b"\0")
+    head += attribute(b"dataWindow", b"box2i", box) + attribute(b"displayWindow", b"box2i", box)
+    head += attribute(b"lineOrder", b"lineOrder", b"\0") + attribute(b"pixelAspectRatio", b"float", struct.pack("<f", 1))
+    head += attribute(b"screenWindowCenter", b"v2f", bytes(8)) + attribute(b"screenWindowWidth", b"float", struct.pack("<f", 1))
+    return head + more + b"\0" + rest
+
+
+bad("exr-mark-alone.exr", b"\x76\x2f\x31\x01")
+bad("exr-cut-in-header.exr", exr()[:100])
+bad("exr-no-channels.exr", b"\x76\x2f\x31\x01\x02\0\0\0\0" + bytes(64))
+bad("exr-long-attribute.exr", exr(more=attribute(b"owner", b"string", b"me", 0x7FFFFFF0)))
+bad("exr-negative-attribute.exr", exr(more=attribute(b"owner", b"string", b"me", 0xFFFFFFF0)))
+bad("exr-inside-out.exr", exr(window=(10, 10, 0, 0)))
+bad("exr-huge-window.exr", exr(window=(-(1 << 30), -(1 << 30), 1 << 30, 1 << 30)))
+bad("exr-no-chunks.exr", exr(rest=b""))
+bad("exr-offsets-of-nothing.exr", exr())
+bad("exr-version-9.exr", b"\x76\x2f\x31\x01\x09" + exr()[5:])
+
+for old in HERE.iterdir():
+    if old.suffix != ".py" and old.name not in FILES:
+        old.unlink()
+for name, data in FILES.items():
+    (HERE / name).write_bytes(data)
+print(len(FILES), "files")

@@ -1,0 +1,173 @@
+// What /api/ledger says, and the recorder that turns its snapshots into series
+// of equal length for the graph.
+
+export interface AccountRow {
+  account: string;
+  floor_bytes: number;
+  ceiling_bytes: number | null;
+  live_bytes: number;
+  peak_bytes: number;
+  count: number;
+}
+
+export interface TypeRow {
+  account: string;
+  type: string;
+  owner: string;
+  count: number;
+  live_bytes: number;
+  peak_bytes: number;
+}
+
+export interface DeviceRow {
+  name?: string;
+  limit_bytes?: number | null;
+  live_bytes: number;
+  peak_bytes?: number;
+}
+
+export interface LedgerHistory {
+  interval_ms: number;
+  times_ms: number[];
+  resident_bytes: number[];
+  accounts: Record<string, number[]>;
+}
+
+export interface Ledger {
+  time_ms: number;
+  uptime_ms: number;
+  host: {
+    limit_bytes: number;
+    live_bytes: number;
+    peak_bytes: number;
+    idle_bytes: number;
+    overdrawn_bytes: number;
+  };
+  disk: { limit_bytes: number; live_bytes: number; peak_bytes: number };
+  files: { limit: number; live: number; peak: number };
+  devices: DeviceRow[];
+  process: { resident_bytes: number; peak_resident_bytes: number; unaccounted_bytes: number };
+  accounts: AccountRow[];
+  types: TypeRow[];
+  history?: LedgerHistory;
+}
+
+const MAX_POINTS = 600;
+
+export function device_name(device: DeviceRow, index: number): string {
+  return device.name || `GPU ${index}`;
+}
+
+/** Series on one time axis; each has as many values as there are times. */
+export class Recorder {
+  times_ms: number[] = [];
+  limit_bytes: number[] = [];
+  resident_bytes: number[] = [];
+  accounts = new Map<string, number[]>();
+  devices = new Map<string, number[]>();
+
+  get length(): number {
+    return this.times_ms.length;
+  }
+
+  /** The newest time, or -Infinity before the first. */
+  get last_ms(): number {
+    return this.times_ms[this.times_ms.length - 1] ?? -Infinity;
+  }
+
+  add(ledger: Ledger): void {
+    if (ledger.history) this.#take_history(ledger.history, ledger.host.limit_bytes);
+    // Two looks within the same millisecond, or a clock set back, say nothing new.
+    if (ledger.time_ms <= this.last_ms) return;
+    this.times_ms.push(ledger.time_ms);
+    this.limit_bytes.push(ledger.host.limit_bytes);
+    this.resident_bytes.push(ledger.process.resident_bytes);
+    this.#push(this.accounts, ledger.accounts.map((row) => [row.account, row.live_bytes]));
+    this.#push(
+      this.devices,
+      ledger.devices.map((device, i) => [device_name(device, i), device.live_bytes]),
+    );
+    this.#trim();
+  }
+
+  #take_history(history: LedgerHistory, limit_bytes: number): void {
+    const n = history.times_ms.length;
+    const fitted = (values: number[] | undefined) => {
+      const out = (values ?? []).slice(-n);
+      while (out.length < n) out.unshift(0);
+      return out;
+    };
+    this.times_ms = history.times_ms.slice();
+    this.limit_bytes = new Array<number>(n).fill(limit_bytes);
+    this.resident_bytes = fitted(history.resident_bytes);
+    this.accounts = new Map(Object.entries(history.accounts).map(([name, values]) => [name, fitted(values)]));
+    // The server keeps no history of devices: theirs begins with this page.
+    this.devices = new Map([...this.devices.keys()].map((name) => [name, fitted([])]));
+  }
+
+  #push(series: Map<string, number[]>, values: [string, number][]): void {
+    for (const [name, value] of values) {
+      let list = series.get(name);
+      if (!list) {
+        list = new Array<number>(this.length - 1).fill(0);
+        series.set(name, list);
+      }
+      list.push(value);
+    }
+    for (const list of series.values()) {
+      if (list.length < this.length) list.push(0);
+    }
+  }
+
+  #trim(): void {
+    const extra = this.length - MAX_POINTS;
+    if (extra <= 0) return;
+    this.times_ms.splice(0, extra);
+    this.limit_bytes.splice(0, extra);
+    this.resident_bytes.splice(0, extra);
+    for (const list of [...this.accounts.values(), ...this.devices.values()]) list.splice(0, extra);
+  }
+}
+
+/** Running sums over the series, the first at the bottom: the upper edges of a stacked graph. */
+export function stacked(series: number[][]): number[][] {
+  const out: number[][] = [];
+  let below: number[] | null = null;
+  for (const values of series) {
+    const edge: number[] = below ? values.map((value, i) => value + below![i]!) : values.slice();
+    out.push(edge);
+    below = edge;
+  }
+  return out;
+}
+
+// The order of the stack and of the colours; accounts not named here follow by name.
+const KNOWN = ['tiles', 'bitmaps', 'descriptors', 'catalog', 'pool', 'textures', 'video', 'meshes', 'scratch'];
+
+export function ordered_accounts(names: Iterable<string>): string[] {
+  const place = (name: string) => {
+    const k = KNOWN.indexOf(name);
+    return k < 0 ? KNOWN.length : k;
+  };
+  return [...names].sort((a, b) => place(a) - place(b) || (a < b ? -1 : 1));
+}
+
+/** The CSS variable that holds an account's colour; the same account always has the same one. */
+export function account_colour(name: string): string {
+  const k = KNOWN.indexOf(name);
+  if (k >= 0) return `--account-${k}`;
+  let hash = 0;
+  for (let i = 0; i < name.length; i++) hash = (hash * 31 + name.charCodeAt(i)) >>> 0;
+  return `--account-${hash % KNOWN.length}`;
+}
+
+/** Rows in the order of a column; equal rows keep the order they came in. */
+export function sorted_rows<T>(rows: T[], value: (row: T) => string | number, descending: boolean): T[] {
+  return rows
+    .map((row, i) => ({ row, i, value: value(row) }))
+    .sort((a, b) => {
+      const order = a.value < b.value ? -1 : a.value > b.value ? 1 : 0;
+      return (descending ? -order : order) || a.i - b.i;
+    })
+    .map((entry) => entry.row);
+}
