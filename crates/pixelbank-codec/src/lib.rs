@@ -47,4 +47,5 @@ pub use limits::Limits;
 pub use metadata::{Entry, Group, Location, Metadata, captured_and_orientation, orientation};
 pub use open::open;
 pub use png::{PngCompression, PngOptions, PngWriter, encode_png};
+pub use tiff::{BigTiff, TiffCompression, TiffOptions, TiffPyramidWriter};
 pub use webp::{WebPOptions, WebPWriter, encode_webp};

@@ -4,7 +4,7 @@ use super::page::{optional, tag};
 use crate::{Error, Limits, MetadataBlocks};
 
 /// Fields of the first directory that belong to EXIF, beside the two sub-directories.
-const EXIF_FIELDS: [u16; 12] = [
+pub(super) const EXIF_FIELDS: [u16; 12] = [
     tag::IMAGE_DESCRIPTION,
     tag::MAKE,
     tag::MODEL,
@@ -32,7 +32,7 @@ const TEXTS: [(u16, &str); 9] = [
 ];
 
 /// The pointer to interoperability data and the notes of the maker, which refer to places in the original file.
-const NOT_COPIED: [u16; 2] = [40965, 37500];
+pub(super) const NOT_COPIED: [u16; 2] = [40965, 37500];
 
 /// Longer values of EXIF fields are left out; real ones are short.
 const MAX_VALUE_BYTES: u64 = 64 << 10;
@@ -80,7 +80,7 @@ fn exif(source: &mut Source, directory: &Directory, max: u64) -> Result<Option<V
         Order::Little => b"II\x2a\0\0\0\0\0".to_vec(),
         Order::Big => b"MM\0\x2a\0\0\0\0".to_vec(),
     };
-    let mut first = copy(source, directory, |tag| EXIF_FIELDS.contains(&tag))?;
+    let mut first = copy_fields(source, directory, |tag| EXIF_FIELDS.contains(&tag))?;
     for pointer in [tag::EXIF_IFD, tag::GPS_IFD] {
         let Ok(Some(at)) = optional(source, directory, pointer) else {
             continue;
@@ -88,7 +88,7 @@ fn exif(source: &mut Source, directory: &Directory, max: u64) -> Result<Option<V
         let Ok(sub) = source.directory(at) else {
             continue;
         };
-        let entries = copy(source, &sub, |tag| !NOT_COPIED.contains(&tag))?;
+        let entries = copy_fields(source, &sub, |tag| !NOT_COPIED.contains(&tag))?;
         let mut place = [0; 4];
         layout.put(block.len() as u64, &mut place);
         block.extend(layout.directory(entries, block.len() as u64, 0));
@@ -108,7 +108,8 @@ fn exif(source: &mut Source, directory: &Directory, max: u64) -> Result<Option<V
     Ok(Some(block).filter(|block| block.len() as u64 <= max))
 }
 
-fn copy(
+/// The fields of `directory` that are wanted, with their values in the order of bytes of the file.
+pub(super) fn copy_fields(
     source: &mut Source,
     directory: &Directory,
     wanted: impl Fn(u16) -> bool,

@@ -16,6 +16,9 @@ mod pages;
 mod rows;
 mod samples;
 mod unpack;
+mod write;
+
+pub use write::{BigTiff, TiffCompression, TiffOptions, TiffPyramidWriter};
 
 use crate::{Decoder, Error, Input, Limits};
 

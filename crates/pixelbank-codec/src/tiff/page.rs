@@ -41,6 +41,8 @@ pub(super) mod tag {
     pub const EXTRA_SAMPLES: u16 = 338;
     pub const SAMPLE_FORMAT: u16 = 339;
     pub const JPEG_TABLES: u16 = 347;
+    pub const YCBCR_SUBSAMPLING: u16 = 530;
+    pub const REFERENCE_BLACK_WHITE: u16 = 532;
     pub const XMP: u16 = 700;
     pub const TEXTURE_FORMAT: u16 = 33302;
     pub const COPYRIGHT: u16 = 33432;
