@@ -9,8 +9,10 @@ use pixelbank::memory::{Bank, Config, parse_bytes};
 /// Serve, describe and scale pictures inside a memory budget.
 #[derive(Debug, Parser)]
 #[command(name = "pixelbank", version, propagate_version = true)]
-#[command(after_help = "Limits that are not given come from PIXELBANK_* variables, then from pixelbank/config.toml in the \
-    configuration folder, then from the machine: half of the memory that the program may use.")]
+#[command(
+    after_help = "Limits that are not given come from PIXELBANK_* variables, then from pixelbank/config.toml in the \
+    configuration folder, then from the machine: half of the memory that the program may use."
+)]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -52,9 +54,16 @@ impl Budget {
         config.host_bytes = self.memory.or(config.host_bytes);
         config.scratch_bytes = self.scratch.or(config.scratch_bytes);
         config.open_files = self.open_files.or(config.open_files);
-        let scratch_dir = self.scratch_dir.clone().or(config.scratch_dir.take()).unwrap_or_else(std::env::temp_dir);
+        let scratch_dir = self
+            .scratch_dir
+            .clone()
+            .or(config.scratch_dir.take())
+            .unwrap_or_else(std::env::temp_dir);
         if !scratch_dir.is_dir() {
-            anyhow::bail!("{}: no such folder for scratch files", scratch_dir.display());
+            anyhow::bail!(
+                "{}: no such folder for scratch files",
+                scratch_dir.display()
+            );
         }
         let bank = config.open()?;
         crate::allocator::trim_with(&bank);
@@ -200,11 +209,17 @@ fn megapixels(text: &str) -> Result<(f64, f64), String> {
     let number = |part: &str| -> Result<f64, String> {
         match part.trim().parse::<f64>() {
             Ok(value) if (0.001..=1000.0).contains(&value) => Ok(value),
-            _ => Err(format!("'{text}' is no size in megapixels: write for example 12 or 12-48")),
+            _ => Err(format!(
+                "'{text}' is no size in megapixels: write for example 12 or 12-48"
+            )),
         }
     };
     let (least, most) = (number(least)?, number(most)?);
-    if least <= most { Ok((least, most)) } else { Err(format!("'{text}': the smaller size comes first")) }
+    if least <= most {
+        Ok((least, most))
+    } else {
+        Err(format!("'{text}': the smaller size comes first"))
+    }
 }
 
 #[cfg(test)]
@@ -229,7 +244,10 @@ mod tests {
 
     #[test]
     fn the_budget_goes_before_or_behind_the_command() {
-        for line in [["pixelbank", "--memory", "64M", "info", "a.jpg"], ["pixelbank", "info", "a.jpg", "--memory", "64M"]] {
+        for line in [
+            ["pixelbank", "--memory", "64M", "info", "a.jpg"],
+            ["pixelbank", "info", "a.jpg", "--memory", "64M"],
+        ] {
             assert_eq!(Arguments::parse_from(line).budget.memory, Some(64 << 20));
         }
     }

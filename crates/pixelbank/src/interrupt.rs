@@ -5,16 +5,20 @@ use pixelbank::memory::Cancel;
 /// Cancels `cancel` on the first Ctrl-C or request to end.
 pub fn on_interrupt(cancel: &Cancel) -> anyhow::Result<()> {
     let cancel = cancel.clone();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    std::thread::Builder::new().name("signals".into()).spawn(move || {
-        runtime.block_on(async {
-            wait_for_end().await;
-            eprintln!("\nEnding; Ctrl-C again ends at once.");
-            cancel.cancel();
-            wait_for_end().await;
-            std::process::exit(130);
-        });
-    })?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || {
+            runtime.block_on(async {
+                wait_for_end().await;
+                eprintln!("\nEnding; Ctrl-C again ends at once.");
+                cancel.cancel();
+                wait_for_end().await;
+                std::process::exit(130);
+            });
+        })?;
     Ok(())
 }
 

@@ -23,18 +23,24 @@ pub fn run(options: &Info, budget: &Budget) -> anyhow::Result<ExitCode> {
     let mut documents = Vec::new();
     for path in &options.files {
         let _paid = holder.try_reserve(HEADER_BYTES)?;
-        let described = Input::path(path).and_then(|input| open(input, &Limits::default())).and_then(|mut decoder| {
-            let blocks = decoder.metadata()?;
-            let metadata = Metadata::read(&blocks, decoder.info().format);
-            Ok((decoder, metadata))
-        });
+        let described = Input::path(path)
+            .and_then(|input| open(input, &Limits::default()))
+            .and_then(|mut decoder| {
+                let blocks = decoder.metadata()?;
+                let metadata = Metadata::read(&blocks, decoder.info().format);
+                Ok((decoder, metadata))
+            });
         match described {
-            Ok((decoder, metadata)) if options.json => documents.push(document(path, &*decoder, &metadata)),
+            Ok((decoder, metadata)) if options.json => {
+                documents.push(document(path, &*decoder, &metadata))
+            }
             Ok((decoder, metadata)) => print(&mut out, path, &*decoder, &metadata)?,
             Err(error) => {
                 failed += 1;
                 if options.json {
-                    documents.push(json!({ "path": path.to_string_lossy(), "error": error.to_string() }));
+                    documents.push(
+                        json!({ "path": path.to_string_lossy(), "error": error.to_string() }),
+                    );
                 } else {
                     eprintln!("pixelbank: {error}");
                 }
@@ -45,7 +51,11 @@ pub fn run(options: &Info, budget: &Budget) -> anyhow::Result<ExitCode> {
         serde_json::to_writer_pretty(&mut out, &documents)?;
         writeln!(out)?;
     }
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn access(access: Access) -> String {
@@ -55,23 +65,50 @@ fn access(access: Access) -> String {
     }
 }
 
-fn print(out: &mut impl Write, path: &Path, decoder: &dyn Decoder, metadata: &Metadata) -> anyhow::Result<()> {
+fn print(
+    out: &mut impl Write,
+    path: &Path,
+    decoder: &dyn Decoder,
+    metadata: &Metadata,
+) -> anyhow::Result<()> {
     let info = decoder.info();
     writeln!(out, "{}", path.display())?;
     for (n, spec) in info.subimages.iter().enumerate() {
         let size = spec.orientation.displayed(spec.size());
         let megapixels = size.pixels() as f64 / 1e6;
-        let which = if info.subimages.len() > 1 { format!("image {n}: ") } else { String::new() };
-        write!(out, "  {which}{} {size}, {megapixels:.1} MP, {}", info.format, spec.format)?;
+        let which = if info.subimages.len() > 1 {
+            format!("image {n}: ")
+        } else {
+            String::new()
+        };
+        write!(
+            out,
+            "  {which}{} {size}, {megapixels:.1} MP, {}",
+            info.format, spec.format
+        )?;
         if spec.orientation.to_exif() != 1 {
-            write!(out, ", stored as {} (orientation {})", spec.size(), spec.orientation.to_exif())?;
+            write!(
+                out,
+                ", stored as {} (orientation {})",
+                spec.size(),
+                spec.orientation.to_exif()
+            )?;
         }
         if let Some(icc) = &spec.icc {
             write!(out, ", ICC profile of {}", format_bytes(icc.len() as u64))?;
         }
         writeln!(out)?;
-        let levels: Vec<String> = spec.levels.iter().map(|level| level.size.to_string()).collect();
-        writeln!(out, "    levels {}, read {}", levels.join(", "), access(spec.levels[0].access))?;
+        let levels: Vec<String> = spec
+            .levels
+            .iter()
+            .map(|level| level.size.to_string())
+            .collect();
+        writeln!(
+            out,
+            "    levels {}, read {}",
+            levels.join(", "),
+            access(spec.levels[0].access)
+        )?;
     }
     let mut group = None;
     for entry in &metadata.entries {

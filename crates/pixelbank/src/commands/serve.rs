@@ -33,10 +33,16 @@ pub fn run(options: &Serve, budget: &Budget) -> anyhow::Result<ExitCode> {
         .inspect_err(|error| eprintln!("pixelbank: memory pressure is not watched: {error}"));
     let limit = means.bank.limit(Resource::Host).unwrap_or_default();
     // The address alone goes to standard output, for programs that start this one.
-    eprintln!("Serving {} in {} of memory; Ctrl-C ends.", options.root.display(), format_bytes(limit));
+    eprintln!(
+        "Serving {} in {} of memory; Ctrl-C ends.",
+        options.root.display(),
+        format_bytes(limit)
+    );
     writeln!(io::stdout(), "{}", server.url())?;
     io::stdout().flush()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(server.run(wait_for_end()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -22,7 +22,8 @@ pub fn man(out: Option<&Path>) -> anyhow::Result<ExitCode> {
     match out {
         Some(dir) => {
             std::fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
-            clap_mangen::generate_to(Arguments::command(), dir).with_context(|| dir.display().to_string())?;
+            clap_mangen::generate_to(Arguments::command(), dir)
+                .with_context(|| dir.display().to_string())?;
         }
         None => {
             let mut text = Vec::new();

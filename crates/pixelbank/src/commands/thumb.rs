@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::Context;
 use pixelbank::cache::{Cache, CacheOptions};
 use pixelbank::codec::{
-    Embed, Input, JpegOptions, Limits, PngOptions, WebPOptions, encode_jpeg, encode_png, encode_webp, open,
+    Embed, Input, JpegOptions, Limits, PngOptions, WebPOptions, encode_jpeg, encode_png,
+    encode_webp, open,
 };
 use pixelbank::image::Size;
 use pixelbank::memory::{Cancel, Wait};
@@ -34,9 +35,14 @@ pub fn run(options: &Thumb, budget: &Budget) -> anyhow::Result<ExitCode> {
     let jobs = plan(options)?;
     let n_threads = options
         .threads
-        .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
+        .map_or_else(
+            || std::thread::available_parallelism().map_or(1, usize::from),
+            usize::from,
+        )
         .min(jobs.len().max(1));
-    let mut cache = CacheOptions::new("thumb", |key: &OsStr| open(Input::path(key)?, &Limits::default()));
+    let mut cache = CacheOptions::new("thumb", |key: &OsStr| {
+        open(Input::path(key)?, &Limits::default())
+    });
     cache.decode_threads = n_threads;
     cache.scratch_dir = means.scratch_dir;
     let cache = Cache::new(&means.bank, cache)?;
@@ -52,7 +58,13 @@ pub fn run(options: &Thumb, budget: &Budget) -> anyhow::Result<ExitCode> {
                     if cancel.is_cancelled() {
                         return;
                     }
-                    let made = make(&cache, &renderer, job, options, &Wait::forever().cancelled_by(&cancel));
+                    let made = make(
+                        &cache,
+                        &renderer,
+                        job,
+                        options,
+                        &Wait::forever().cancelled_by(&cancel),
+                    );
                     // Nobody asks for this picture again.
                     cache.invalidate(job.source.as_os_str());
                     match made {
@@ -76,10 +88,17 @@ pub fn run(options: &Thumb, budget: &Budget) -> anyhow::Result<ExitCode> {
         anyhow::bail!("ended before all thumbnails were made");
     }
     if !options.json {
-        eprintln!("{} thumbnails in {}", jobs.len() - n_failed, options.out.display());
+        eprintln!(
+            "{} thumbnails in {}",
+            jobs.len() - n_failed,
+            options.out.display()
+        );
     }
     if n_failed > 0 {
-        eprintln!("pixelbank: {n_failed} of {} pictures could not be read", jobs.len());
+        eprintln!(
+            "pixelbank: {n_failed} of {} pictures could not be read",
+            jobs.len()
+        );
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
@@ -103,14 +122,20 @@ fn plan(options: &Thumb) -> anyhow::Result<Vec<Job>> {
         let kind = std::fs::metadata(source).with_context(|| source.display().to_string())?;
         if !kind.is_dir() {
             let name = source.file_name().map(PathBuf::from).unwrap_or_default();
-            jobs.push(Job { source: source.clone(), target: target(options, &name, &mut taken) });
+            jobs.push(Job {
+                source: source.clone(),
+                target: target(options, &name, &mut taken),
+            });
             continue;
         }
         for entry in WalkDir::new(source).sort_by_file_name() {
             let entry = entry?;
             if entry.file_type().is_file() && is_image_name(entry.path()) {
                 let relative = entry.path().strip_prefix(source).unwrap_or(entry.path());
-                jobs.push(Job { source: entry.path().to_owned(), target: target(options, relative, &mut taken) });
+                jobs.push(Job {
+                    source: entry.path().to_owned(),
+                    target: target(options, relative, &mut taken),
+                });
             }
         }
     }
@@ -120,10 +145,12 @@ fn plan(options: &Thumb) -> anyhow::Result<Vec<Job>> {
 /// Endings of the files that a folder's walk takes; a file that is named is read whatever it is called.
 fn is_image_name(path: &Path) -> bool {
     const ENDINGS: [&str; 18] = [
-        "jpg", "jpeg", "png", "tif", "tiff", "webp", "exr", "gif", "bmp", "pbm", "pgm", "ppm", "pnm", "pam", "tga", "qoi",
-        "hdr", "jfif",
+        "jpg", "jpeg", "png", "tif", "tiff", "webp", "exr", "gif", "bmp", "pbm", "pgm", "ppm",
+        "pnm", "pam", "tga", "qoi", "hdr", "jfif",
     ];
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+    let ending = path
+        .extension()
+        .map(|ending| ending.to_string_lossy().to_ascii_lowercase());
     ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
 }
 
@@ -131,15 +158,27 @@ fn is_image_name(path: &Path) -> bool {
 fn target(options: &Thumb, relative: &Path, taken: &mut HashSet<PathBuf>) -> PathBuf {
     let extension = options.format.extension();
     let plain = options.out.join(relative.with_extension(extension));
-    let stem = relative.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let stem = relative
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let numbered = (2..).map(|n| plain.with_file_name(format!("{stem}-{n}.{extension}")));
-    let free = std::iter::once(plain.clone()).chain(numbered).find(|path| !taken.contains(path));
+    let free = std::iter::once(plain.clone())
+        .chain(numbered)
+        .find(|path| !taken.contains(path));
     let free = free.unwrap_or(plain);
     taken.insert(free.clone());
     free
 }
 
-fn make(cache: &Cache, renderer: &Renderer, job: &Job, options: &Thumb, wait: &Wait) -> anyhow::Result<Size> {
+fn make(
+    cache: &Cache,
+    renderer: &Renderer,
+    job: &Job,
+    options: &Thumb,
+    wait: &Wait,
+) -> anyhow::Result<Size> {
     let image = cache.image(job.source.as_os_str(), wait)?;
     let spec = image.spec(0);
     let full = spec.orientation.displayed(spec.size());
@@ -148,16 +187,28 @@ fn make(cache: &Cache, renderer: &Renderer, job: &Job, options: &Thumb, wait: &W
     request.flatten = options.format == ThumbFormat::Jpg;
     request.gray_as_rgb = options.format == ThumbFormat::Webp;
     let name = || job.source.display().to_string();
-    let picture = renderer.render(&image, 0, &request, wait).with_context(name)?;
+    let picture = renderer
+        .render(&image, 0, &request, wait)
+        .with_context(name)?;
     let embed = Embed::default();
     let bytes = match options.format {
-        ThumbFormat::Jpg => {
-            encode_jpeg(picture.view(), &JpegOptions { quality: options.quality, ..Default::default() }, &embed)
-        }
+        ThumbFormat::Jpg => encode_jpeg(
+            picture.view(),
+            &JpegOptions {
+                quality: options.quality,
+                ..Default::default()
+            },
+            &embed,
+        ),
         ThumbFormat::Png => encode_png(picture.view(), &PngOptions::default(), &embed),
-        ThumbFormat::Webp => {
-            encode_webp(picture.view(), &WebPOptions { quality: options.quality, ..Default::default() }, &embed)
-        }
+        ThumbFormat::Webp => encode_webp(
+            picture.view(),
+            &WebPOptions {
+                quality: options.quality,
+                ..Default::default()
+            },
+            &embed,
+        ),
     }
     .with_context(name)?;
     if let Some(folder) = job.target.parent() {
@@ -174,7 +225,8 @@ fn fit(full: Size, side: u32) -> Size {
         return full;
     }
     let scaled = |pixels: u32| {
-        let rounded = (u64::from(pixels) * u64::from(side) * 2 + u64::from(longer)) / (2 * u64::from(longer));
+        let rounded =
+            (u64::from(pixels) * u64::from(side) * 2 + u64::from(longer)) / (2 * u64::from(longer));
         rounded.max(1) as u32
     };
     Size::new(scaled(full.width), scaled(full.height))
