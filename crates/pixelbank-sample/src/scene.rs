@@ -191,7 +191,8 @@ pub(crate) fn preview(layers: &[Layer], frame: &Frame, step: u32) -> Field {
 
 /// A procedural photograph, ready to be painted at one size.
 ///
-/// Holds low-resolution fields and outlines, some 30–60 MB for 48 megapixels; no frame.
+/// Holds low-resolution fields and outlines but no frame: a process that paints 48 megapixels band by band peaks at 64 to
+/// 90 MiB, one that paints 16384 × 16384 at 85 to 120.
 pub struct Scene {
     frame: Frame,
     layers: Vec<Layer>,

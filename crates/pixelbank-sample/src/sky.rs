@@ -300,7 +300,7 @@ impl Sky {
         if self.clouds.cover > 0.02 && height > 0.004 {
             let (cloud, alpha) = self.cloud(d, sun_cos);
             colour = blend(colour, cloud, alpha);
-            structure += alpha * (1.0 - alpha) * 0.5 + alpha * 0.12;
+            structure += alpha * (1.0 - alpha) * 0.3 + alpha * 0.04;
         }
         let [r, g, b, _] = colour.to_array();
         f32x4::new([r, g, b, structure])

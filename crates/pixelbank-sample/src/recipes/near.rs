@@ -147,7 +147,7 @@ pub(crate) fn flower(frame: &Frame, rng: &mut Rng) -> Composition {
             for p in &petals {
                 let (along, across) = (x * p.cos + y * p.sin, y * p.cos - x * p.sin);
                 let across = across + p.curl * along * along;
-                if along < 0.02 || along > p.length + 0.05 {
+                if along < 0.02 || along > p.length {
                     continue;
                 }
                 let t = along / p.length;
