@@ -89,7 +89,7 @@ fn output_of(color: StreamColor) -> Output {
 }
 
 /// The format of pixels that [`decode_stream`] writes.
-pub(crate) fn stream_format(color: StreamColor) -> PixelFormat {
+fn stream_format(color: StreamColor) -> PixelFormat {
     match color {
         StreamColor::Gray => PixelFormat::GRAY8,
         StreamColor::YCbCr | StreamColor::Rgb => PixelFormat::RGB8,
