@@ -1,5 +1,6 @@
 //! Reading JPEG through the public interface, against streams of an independent writer and pixels of an independent
 //! reader.
+#![allow(clippy::unwrap_used)]
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! WebP through the public interface, against an independent reader and writer.
+#![allow(clippy::unwrap_used)]
 
 use std::io::Cursor;
 use std::ops::ControlFlow;
