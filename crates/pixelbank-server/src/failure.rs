@@ -60,6 +60,7 @@ pub(crate) fn of_pipeline(error: &pixelbank_pipeline::Error) -> HttpError {
     match error {
         Error::Memory(error) => of_memory(error),
         Error::Codec(error) => of_codec(error),
+        Error::Cache(error) => of_cache(error),
         Error::Unsupported { .. } => {
             HttpError::new(StatusCode::NOT_IMPLEMENTED, format!("{error}."))
         }

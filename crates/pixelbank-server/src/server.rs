@@ -21,7 +21,7 @@ use parking_lot::Mutex;
 use pixelbank_cache::{Cache, CacheOptions};
 use pixelbank_codec::{Input, Limits};
 use pixelbank_memory::{Account, Bank, Reclaim};
-use pixelbank_pipeline::Profiles;
+use pixelbank_pipeline::render::Renderer;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
@@ -172,12 +172,8 @@ impl Server {
             library,
             scanner,
             cache,
-            profiles: Profiles::new(options.bank.holder(
-                Account::Descriptors,
-                "colour transform",
-                "",
-            )),
-            rendering: options.bank.holder(Account::Scratch, "rendering", ""),
+            renderer: Renderer::new(&options.bank, &title),
+            rendering: options.bank.holder(Account::Scratch, "encoding", ""),
             answers: options.bank.holder(Account::Encoded, "answer", ""),
             catalog: options.bank.holder(Account::Catalog, "list of images", ""),
             catalog_paid: Mutex::new(None),
