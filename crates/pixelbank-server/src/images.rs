@@ -212,8 +212,11 @@ async fn image(
         return Ok(not_modified(&tag, identity.modified()));
     }
     // The file was looked at anew; the answer may be right still.
-    if let Some(encoded) = app.encoded.get(target).filter(|e| e.is_current()) {
-        return respond(&encoded, headers, origin);
+    if let Some(encoded) = app.encoded.get(target) {
+        if encoded.is_current() {
+            return respond(&encoded, headers, origin);
+        }
+        app.encoded.remove(target);
     }
     let job = Arc::new(Job {
         target: target.into(),
@@ -273,7 +276,7 @@ async fn large(app: &Arc<App>, job: Arc<Job>) -> Result<Body, HttpError> {
     Ok(Body::Pieces(Pieces {
         first: Some(first),
         rest,
-        on_drop,
+        _on_drop: on_drop,
     }))
 }
 
