@@ -10,7 +10,11 @@ use super::rows::{self, Rows};
 use super::unpack::{Fault, allocate};
 use super::{metadata, pages};
 use crate::jpeg::{self, StreamColor};
+use crate::request::{check_working, find};
 use crate::{Band, Decoder, Error, Flow, Format, ImageInfo, Input, Limits, MetadataBlocks, Region};
+
+/// What every call holds beside pixels: windows of the arrays, lists of a few entries.
+const FIXED_BYTES: u64 = 4096;
 
 /// An open TIFF file.
 ///
@@ -38,29 +42,8 @@ impl TiffDecoder {
     }
 
     fn page(&self, region: &Region) -> Result<&Page, Error> {
-        let bad = |reason| Error::BadRequest {
-            name: self.source.borrow().name().to_owned(),
-            reason,
-        };
-        let Some(levels) = self.pictures.get(region.subimage as usize) else {
-            return Err(bad(format!(
-                "it has {} subimages, and {} was asked for",
-                self.pictures.len(),
-                region.subimage
-            )));
-        };
-        let Some(page) = levels.get(region.level as usize) else {
-            return Err(bad(format!(
-                "subimage {} has {} levels, and {} was asked for",
-                region.subimage,
-                levels.len(),
-                region.level
-            )));
-        };
-        match region.rect.within(page.size) {
-            Ok(_) => Ok(page),
-            Err(error) => Err(bad(error.to_string())),
-        }
+        find(&self.info, region, self.source.borrow().name())?;
+        Ok(&self.pictures[region.subimage as usize][region.level as usize])
     }
 }
 
@@ -146,7 +129,7 @@ fn working_bytes(source: &mut Source, page: &Page, rect: Rect) -> u64 {
         let library = jpeg::stream_working_bytes(page.chunk, stream_color(page));
         // Decoding goes up to the corner of the part, which is then cut out of that.
         let decoded = page.format.image_bytes(page.chunk);
-        return packed + tables + library + decoded;
+        return FIXED_BYTES + packed + tables + library + decoded;
     }
     let band = if page.columns() == 1 {
         let rows = rows::band_rows(page, rect);
@@ -154,7 +137,7 @@ fn working_bytes(source: &mut Source, page: &Page, rect: Rect) -> u64 {
     } else {
         part_bytes
     };
-    rows::working_bytes(page, packed, narrowest) + band
+    FIXED_BYTES + rows::working_bytes(page, packed, narrowest) + band
 }
 
 /// Decodes chunks that are not JPEG streams.
@@ -305,6 +288,14 @@ impl Decoder for TiffDecoder {
         }
     }
 
+    fn heap_bytes(&self) -> u64 {
+        let list = self.pictures.capacity() * size_of::<Vec<Page>>();
+        let pages = |picture: &Vec<Page>| picture.capacity() * size_of::<Page>();
+        let pages: usize = self.pictures.iter().map(pages).sum();
+        let name = self.source.borrow().name().len();
+        (size_of::<Self>() + list + pages + name) as u64
+    }
+
     fn decode(
         &mut self,
         region: &Region,
@@ -317,14 +308,7 @@ impl Decoder for TiffDecoder {
         }
         let source = &mut *self.source.borrow_mut();
         let needed = working_bytes(source, page, rect);
-        if needed > self.limits.max_working_bytes {
-            return Err(Error::LimitExceeded {
-                name: source.name().to_owned(),
-                what: "memory for decoding",
-                requested: needed,
-                limit: self.limits.max_working_bytes,
-            });
-        }
+        check_working(source.name(), needed, &self.limits)?;
         let name = LevelName {
             subimage: region.subimage,
             level: region.level,
