@@ -84,7 +84,7 @@ impl Cache {
     /// [`Error::BadRequest`] for a tile size that is empty or of odd height; [`Error::Threads`].
     pub fn new(bank: &Bank, options: CacheOptions) -> Result<Self, Error> {
         let tile = options.tile;
-        if tile.is_empty() || tile.height % 2 != 0 {
+        if tile.is_empty() || !tile.height.is_multiple_of(2) {
             return Err(Error::BadRequest(format!(
                 "tiles of {tile} cannot be halved row by row"
             )));

@@ -171,10 +171,9 @@ impl Files {
         {
             let mut idle = self.idle.0.lock();
             // The most recently used one is the likeliest to have its buffers warm.
-            if let Some(found) = idle.iter().rposition(|reader| reader.file == file.id) {
-                if let Some(reader) = idle.remove(found) {
-                    return Ok(reader);
-                }
+            let found = idle.iter().rposition(|reader| reader.file == file.id);
+            if let Some(reader) = found.and_then(|found| idle.remove(found)) {
+                return Ok(reader);
             }
         }
         self.open(&file.key, file.id, wait)

@@ -1,5 +1,6 @@
 //! Reading JPEG through the public interface, against streams of an independent writer and pixels of an independent
 //! reader.
+#![allow(clippy::unwrap_used)]
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -593,7 +594,7 @@ fn exif_orientation_is_reported_and_not_applied() {
 
 #[test]
 fn metadata_is_found_and_joined() {
-    let profile: Vec<u8> = (0..150_000_u32).map(|i| (i * 7 >> 3) as u8).collect();
+    let profile: Vec<u8> = (0..150_000_u32).map(|i| ((i * 7) >> 3) as u8).collect();
     let guid = b"0123456789ABCDEF0123456789ABCDEF";
     let extension = b"<x:xmpmeta><rdf:RDF xmlns:rdf='r'><far/></rdf:RDF></x:xmpmeta>";
     let main = [

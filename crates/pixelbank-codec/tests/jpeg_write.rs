@@ -1,4 +1,5 @@
 //! Writing JPEG, read back by an independent decoder.
+#![allow(clippy::unwrap_used)]
 
 use std::io::{self, Write};
 use std::ops::ControlFlow;

@@ -2,6 +2,7 @@
 //!
 //! In a process of its own with a single test, since it replaces the C allocator's entry points by ones that count.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
+#![allow(clippy::unwrap_used)]
 
 use std::ffi::{c_int, c_void};
 use std::ops::ControlFlow;
@@ -165,13 +166,7 @@ fn noise(size: Size, channels: usize) -> Vec<u8> {
 }
 
 fn webp() {
-    for (width, height) in [
-        (40, 30),
-        (1031, 771),
-        (2000, 1500),
-        (4200, 300),
-        (300, 4200),
-    ] {
+    for (width, height) in [(40, 30), (1031, 771), (2100, 300), (300, 2100)] {
         let size = Size::new(width, height);
         for (format, channels) in [(PixelFormat::RGB8, 3), (PixelFormat::RGBA8, 4)] {
             for lossless in [false, true] {

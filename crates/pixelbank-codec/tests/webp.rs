@@ -1,4 +1,5 @@
 //! WebP through the public interface, against an independent reader and writer.
+#![allow(clippy::unwrap_used)]
 
 use std::io::Cursor;
 use std::ops::ControlFlow;
@@ -266,7 +267,7 @@ fn truncated_files_are_refused() {
         }
         // The lengths adjusted, so that only the decoder can notice.
         if channels == 3 {
-            let len = file.len() / 2 & !1;
+            let len = (file.len() / 2) & !1;
             let mut cut = file[..len].to_vec();
             cut[4..8].copy_from_slice(&(len as u32 - 8).to_le_bytes());
             cut[16..20].copy_from_slice(&(len as u32 - 20).to_le_bytes());

@@ -97,8 +97,13 @@ impl Profiles {
             }
         }
         // Outside the lock: two who ask at once may both make it, and one is dropped.
-        let transform = make(icc, kind);
-        let bytes = icc.len() as u64 + transform.as_ref().map_or(0, |made| made.bytes(kind));
+        let profile = ColorProfile::new_from_slice(icc).ok();
+        let transform = profile.as_ref().and_then(|profile| make(profile, kind));
+        let held = profile
+            .filter(|_| transform.is_some())
+            .map_or(0, |profile| bytes(&profile, icc, kind));
+        // The bytes stay alive for the comparison, even when no file has them any more.
+        let bytes = icc.len() as u64 + held;
         if let Ok(reservation) = self.holder.try_reserve(bytes) {
             let mut kept = self.kept.lock();
             if kept.len() >= KEPT {
@@ -115,19 +120,20 @@ impl Profiles {
     }
 }
 
-impl Transform {
-    /// Heap bytes, rounded up from what such transforms were measured to hold.
-    fn bytes(&self, kind: Kind) -> u64 {
-        match (self, kind.ink) {
-            (Self::Gray(table), _) => table.len() as u64,
-            (Self::Bytes(_), Ink::Cmyk) | (Self::Words(_), _) => 2 << 20,
-            (Self::Bytes(_), _) => 384 << 10,
-        }
+/// An upper bound of the heap bytes of a transform.
+fn bytes(profile: &ColorProfile, icc: &[u8], kind: Kind) -> u64 {
+    match (kind.ink, kind.bits) {
+        (Ink::Gray, Bits::Eight) => 512,
+        (Ink::Gray, Bits::Sixteen) => (64 << 10) + 512,
+        // Curves alone: for each of three channels a table from the profile and one to sRGB.
+        (Ink::Rgb, Bits::Eight) if profile.is_matrix_shaper() => 256 << 10,
+        (Ink::Rgb, Bits::Sixteen) if profile.is_matrix_shaper() => 1216 << 10,
+        // Grids of the profile, of 8 or 16 bits there and of 32 here, and one made from them.
+        _ => 8 * icc.len() as u64 + (2 << 20),
     }
 }
 
-fn make(icc: &[u8], kind: Kind) -> Option<Transform> {
-    let profile = ColorProfile::new_from_slice(icc).ok()?;
+fn make(profile: &ColorProfile, kind: Kind) -> Option<Transform> {
     let space = match kind.ink {
         Ink::Gray => DataColorSpace::Gray,
         Ink::Rgb => DataColorSpace::Rgb,
@@ -137,10 +143,10 @@ fn make(icc: &[u8], kind: Kind) -> Option<Transform> {
         return None;
     }
     match kind.ink {
-        Ink::Gray => gray_table(&profile, kind.bits).map(Transform::Gray),
-        Ink::Rgb if is_srgb(&profile) => None,
+        Ink::Gray => gray_table(profile, kind.bits).map(Transform::Gray),
+        Ink::Rgb if is_srgb(profile) => None,
         Ink::Rgb => color(
-            &profile,
+            profile,
             kind,
             if kind.alpha {
                 Layout::Rgba
@@ -149,7 +155,7 @@ fn make(icc: &[u8], kind: Kind) -> Option<Transform> {
             },
         ),
         // Four channels are laid out as RGBA are.
-        Ink::Cmyk => color(&profile, kind, Layout::Rgba),
+        Ink::Cmyk => color(profile, kind, Layout::Rgba),
     }
 }
 

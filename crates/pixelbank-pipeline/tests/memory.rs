@@ -11,6 +11,7 @@ use pixelbank_image::{
 };
 use pixelbank_memory::Wait;
 use pixelbank_pipeline::Profiles;
+use pixelbank_pipeline::display::{Display, Tone};
 use pixelbank_pipeline::quality::Quality;
 use pixelbank_pipeline::render::{Plan, Render};
 use support::Pyramid;
@@ -102,6 +103,38 @@ fn plans_take_no_more_than_they_say() {
         }
     }
     assert_eq!(checked, 120);
+    transforms_are_booked_with_what_they_hold();
+}
+
+fn transforms_are_booked_with_what_they_hold() {
+    let rgb: moxcms::ColorProfile = moxcms::ColorProfile::new_adobe_rgb();
+    let gray = moxcms::ColorProfile::new_gray_with_gamma(1.8);
+    for (profile, channels) in [
+        (&rgb, Channels::Rgb),
+        (&rgb, Channels::Rgba),
+        (&gray, Channels::Gray),
+    ] {
+        for sample in [SampleType::U8, SampleType::U16] {
+            let format = PixelFormat::new(channels, sample);
+            let alpha = if channels.has_alpha() {
+                Alpha::Straight
+            } else {
+                Alpha::None
+            };
+            let spec = support::spec(format, alpha, &[Size::new(1, 1)]);
+            let spec = support::with_icc(spec, profile.encode().unwrap());
+            let bank = support::bank();
+            let profiles = Profiles::new(support::holder(&bank));
+            let before = LIVE.load(Ordering::Relaxed);
+            let display = Display::new(&spec, Tone::default(), &profiles).unwrap();
+            let held = LIVE.load(Ordering::Relaxed) - before;
+            let booked = bank.ledger().host.live_bytes;
+            assert!(!display.is_identity());
+            assert!(held <= booked, "{held} held, {booked} booked for {format}");
+            let slack = 3 * held + (64 << 10);
+            assert!(booked <= slack, "{held} held, {booked} booked for {format}");
+        }
+    }
 }
 
 fn check(pyramid: &Pyramid, request: &Render) {

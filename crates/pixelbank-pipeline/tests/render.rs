@@ -12,6 +12,7 @@ use pixelbank_pipeline::quality::Quality;
 use pixelbank_pipeline::render::{Picture, Plan, Render};
 use pixelbank_pipeline::resize::Crop;
 use pixelbank_pipeline::{Error, Profiles};
+use proptest::prelude::*;
 use support::{Pyramid, lanczos3, reference};
 
 fn plan(pyramid: &Pyramid, request: &Render) -> Plan {
@@ -538,4 +539,51 @@ fn senseless_requests_are_refused() {
         matches!(error, Error::Memory(pixelbank_memory::Error::NeverFits(_))),
         "{error}"
     );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever is asked for: it has the size and format that the plan says, bands and whole are the same, and the books
+    /// hold.
+    #[test]
+    fn any_request_is_served(
+        (width, height) in (1u32..150, 1u32..150),
+        (x, y, w, h) in (0.0..1.0f64, 0.0..1.0f64, 0.0..1.0f64, 0.0..1.0f64),
+        (made_width, made_height) in (1u32..120, 1u32..120),
+        exif in 1u32..=8,
+        format in prop::sample::select(FORMATS.to_vec()),
+        mirror: bool,
+        rotation_degrees in prop::sample::select(vec![0.0, 0.0, 90.0, 180.0, 270.0, 22.5, 359.9]),
+        quality in prop::sample::select(vec![Quality::Color, Quality::Gray, Quality::Bitonal]),
+        (flatten, gray_as_rgb) in any::<(bool, bool)>(),
+    ) {
+        let pyramid = Pyramid::scene(Size::new(width, height), format)
+            .oriented(Orientation::from_exif(exif));
+        let seen = pyramid.spec.orientation.displayed(pyramid.sizes[0]);
+        let side = |at: f64, part: f64, length: u32| {
+            let at = ((at * f64::from(length)) as u32).min(length - 1);
+            (at, (part * f64::from(length - at)).ceil().max(1.0) as u32)
+        };
+        let ((x, w), (y, h)) = (side(x, w, seen.width), side(y, h, seen.height));
+        let request = Render {
+            mirror,
+            rotation_degrees,
+            quality,
+            flatten,
+            gray_as_rgb,
+            ..Render::new(Rect::new(x, y, w, h), Size::new(made_width, made_height))
+        };
+        let (bank, picture) = run(&pyramid, &request);
+        let upright = if rotation_degrees == 90.0 || rotation_degrees == 270.0 {
+            request.size.transposed()
+        } else {
+            request.size
+        };
+        if rotation_degrees % 90.0 == 0.0 {
+            prop_assert_eq!(picture.size(), upright);
+        }
+        prop_assert!(bank.ledger().host.peak_bytes <= plan(&pyramid, &request).bytes());
+        prop_assert_eq!(by_rows(&pyramid, &request).0, pixels(&picture));
+    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use pixelbank_cache::Cache;
 use pixelbank_memory::{Bank, Holder, Reservation};
-use pixelbank_pipeline::Profiles;
+use pixelbank_pipeline::render::Renderer;
 
 use crate::answer::HttpError;
 use crate::auth::Access;
@@ -27,8 +27,8 @@ pub(crate) struct App {
     pub scanner: Scanner,
     pub bank: Bank,
     pub cache: Cache,
-    pub profiles: Profiles,
-    /// What rendering and encoding take.
+    pub renderer: Renderer,
+    /// What encoding takes.
     pub rendering: Holder,
     /// Answers in encoded form.
     pub answers: Holder,

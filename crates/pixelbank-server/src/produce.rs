@@ -11,9 +11,9 @@ use pixelbank_codec::{
     Embed, JpegOptions, JpegWriter, PngCompression, PngOptions, PngWriter, Region, RowWriter,
     WebPOptions, WebPWriter, encode_jpeg, encode_png, encode_webp,
 };
-use pixelbank_image::{Access, Orientation, PixelFormat, Rect, Size, TileGrid, View, ViewMut};
+use pixelbank_image::{Access, Orientation, PixelFormat, Size, TileGrid, View};
 use pixelbank_memory::{Cancel, Reservation, Wait};
-use pixelbank_pipeline::Quality as Colors;
+use pixelbank_pipeline::quality::Quality as Colors;
 use pixelbank_pipeline::render::{Plan, Render};
 use tokio::sync::mpsc;
 
@@ -130,8 +130,9 @@ fn prepare(app: &App, job: &Job, patience: &Patience) -> Result<Prepared, HttpEr
         .request
         .resolve(size, OutputLimits::default())
         .map_err(|error| failure::of_request(&error))?;
-    let levels: Vec<Size> = image.levels(0).iter().map(|level| level.size).collect();
-    let plan = Plan::new(spec, &levels, &to_render(&resolved), &app.profiles)
+    let plan = app
+        .renderer
+        .plan(&image, 0, &to_render(&resolved))
         .map_err(|error| failure::of_pipeline(&error))?;
     Ok(Prepared {
         image,
@@ -230,20 +231,21 @@ fn render(
         ..
     } = prepared;
     let (size, format) = (plan.size(), plan.format());
-    // One reservation after the other would let two requests wait for each other, so what encoding takes comes first.
-    let paid = app
+    // Room for everything is asked for at once and briefly: two requests that each held a part would wait for each
+    // other. The plan then takes its part itself, and what it lacks by then it may wait for.
+    let encoding_bytes = encoding_bytes(resolved.format, size, format);
+    let mut paid = app
         .rendering
         .reserve(
-            encoding_bytes(resolved.format, size, format),
+            encoding_bytes.saturating_add(plan.bytes()),
             &patience.to_start,
         )
         .map_err(|error| failure::of_memory(&error))?;
-    let mut reader = Reader::new(image, patience);
-    let picture = plan
-        .run(&app.rendering, &patience.to_start, &mut |level, rect, to| {
-            reader.read(level, rect, to)
-        })
-        .map_err(|error| reader.explain(&error))?;
+    paid.shrink_to(encoding_bytes);
+    let picture = app
+        .renderer
+        .run(image, plan, &patience.to_load)
+        .map_err(|error| failure::of_pipeline(&error))?;
     let mut encoded = encode(resolved.format, picture.view()).map_err(|e| failure::of_codec(&e))?;
     encoded.shrink_to_fit();
     Ok((encoded, paid))
@@ -275,47 +277,6 @@ fn encoding_bytes(format: Format, size: Size, pixels: PixelFormat) -> u64 {
     }
 }
 
-/// Reads pixels for a plan, and remembers what went wrong in the cache's words, for which the pipeline has none.
-struct Reader<'a> {
-    image: &'a Image,
-    wait: &'a Wait,
-    failure: Option<pixelbank_cache::Error>,
-}
-
-impl<'a> Reader<'a> {
-    fn new(image: &'a Image, patience: &'a Patience) -> Self {
-        Self {
-            image,
-            wait: &patience.to_load,
-            failure: None,
-        }
-    }
-
-    fn read(
-        &mut self,
-        level: u32,
-        rect: Rect,
-        to: ViewMut<'_>,
-    ) -> Result<(), pixelbank_pipeline::Error> {
-        let region = Region {
-            subimage: 0,
-            level,
-            rect,
-        };
-        self.image.read(&region, to, self.wait).map_err(|error| {
-            self.failure = Some(error);
-            pixelbank_memory::Error::Cancelled.into()
-        })
-    }
-
-    fn explain(&mut self, error: &pixelbank_pipeline::Error) -> HttpError {
-        match self.failure.take() {
-            Some(failure) => failure::of_cache(&failure),
-            None => failure::of_pipeline(error),
-        }
-    }
-}
-
 /// A piece of an answer, or why there are no more.
 pub(crate) type Piece = Result<Bytes, HttpError>;
 
@@ -342,24 +303,24 @@ fn try_stream(
         ..
     } = &prepared;
     let (size, format) = (plan.size(), plan.format());
-    let bytes = writing_bytes(resolved.format, size, format) + PIECE_BYTES as u64 * (MAX_PIECES as u64 + 3);
-    let _paid = app
+    let bytes =
+        writing_bytes(resolved.format, size, format) + PIECE_BYTES as u64 * (MAX_PIECES as u64 + 3);
+    let mut paid = app
         .rendering
-        .reserve(bytes, &patience.to_start)
+        .reserve(bytes.saturating_add(plan.rows_bytes()), &patience.to_start)
         .map_err(|error| failure::of_memory(&error))?;
+    paid.shrink_to(bytes);
     let output = Output {
         pieces: pieces.clone(),
         waiting: Vec::with_capacity(PIECE_BYTES),
     };
-    let mut writer = writer(resolved.format, output, size, format).map_err(|e| failure::of_codec(&e))?;
-    let mut reader = Reader::new(image, &patience);
-    plan.rows(
-        &app.rendering,
-        &patience.to_start,
-        &mut |level, rect, to| reader.read(level, rect, to),
-        &mut |rows| Ok(writer.write_rows(rows)?),
-    )
-    .map_err(|error| reader.explain(&error))?;
+    let mut writer =
+        writer(resolved.format, output, size, format).map_err(|e| failure::of_codec(&e))?;
+    // A client may take its time, so this may last; each tile that is loaded meanwhile has its own deadline.
+    let wait = Wait::forever().cancelled_by(cancel);
+    app.renderer
+        .rows(image, plan, &wait, &mut |rows| Ok(writer.write_rows(rows)?))
+        .map_err(|error| failure::of_pipeline(&error))?;
     writer.finish().map_err(|error| failure::of_codec(&error))
 }
 
@@ -371,9 +332,21 @@ fn writer(
 ) -> Result<Box<dyn RowWriter>, pixelbank_codec::Error> {
     let embed = Embed::default();
     Ok(match format {
-        Format::Jpg => Box::new(JpegWriter::new(output, size, pixels, &JpegOptions::default(), &embed)?),
+        Format::Jpg => Box::new(JpegWriter::new(
+            output,
+            size,
+            pixels,
+            &JpegOptions::default(),
+            &embed,
+        )?),
         Format::Png => Box::new(PngWriter::new(output, size, pixels, &PNG, &embed)?),
-        Format::Webp => Box::new(WebPWriter::new(output, size, pixels, &WebPOptions::default(), &embed)?),
+        Format::Webp => Box::new(WebPWriter::new(
+            output,
+            size,
+            pixels,
+            &WebPOptions::default(),
+            &embed,
+        )?),
     })
 }
 
@@ -422,7 +395,11 @@ impl Write for Output {
 }
 
 /// The size of an image as seen, and the tiles to ask for.
-pub(crate) fn describe(app: &App, path: &OsStr, cancel: &Cancel) -> Result<(Size, Size), HttpError> {
+pub(crate) fn describe(
+    app: &App,
+    path: &OsStr,
+    cancel: &Cancel,
+) -> Result<(Size, Size), HttpError> {
     let patience = Patience::new(app, cancel);
     let image = app
         .cache

@@ -21,7 +21,7 @@ use parking_lot::Mutex;
 use pixelbank_cache::{Cache, CacheOptions};
 use pixelbank_codec::{Input, Limits};
 use pixelbank_memory::{Account, Bank, Reclaim};
-use pixelbank_pipeline::Profiles;
+use pixelbank_pipeline::render::Renderer;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
@@ -166,18 +166,15 @@ impl Server {
         let probe = probe::probe(&root, &options.bank);
         let cache = open_cache(&root, &options.bank, &title, options.scratch_dir)?;
         let scanner = Scanner::start(root.clone(), library.clone(), probe, options.scan)?;
+        let renderer = Renderer::new(&options.bank, &title);
         let app = App {
             title,
             root,
             library,
             scanner,
             cache,
-            profiles: Profiles::new(options.bank.holder(
-                Account::Descriptors,
-                "colour transform",
-                "",
-            )),
-            rendering: options.bank.holder(Account::Scratch, "rendering", ""),
+            renderer,
+            rendering: options.bank.holder(Account::Scratch, "encoding", ""),
             answers: options.bank.holder(Account::Encoded, "answer", ""),
             catalog: options.bank.holder(Account::Catalog, "list of images", ""),
             catalog_paid: Mutex::new(None),

@@ -1,1 +1,28 @@
-//! Facade.
+//! One memory budget over everything that an image-hungry program holds.
+//!
+//! This crate gathers the parts under one name; each can be used alone as `pixelbank-memory`, `pixelbank-image`,
+//! `pixelbank-codec`, `pixelbank-cache`, `pixelbank-pipeline` and `pixelbank-server`. A [`Bank`](memory::Bank) is the
+//! budget; a [`Cache`](cache::Cache) reads any region of any image within it; a [`Renderer`](pipeline::render::Renderer)
+//! makes pictures of such regions.
+//!
+//! ```
+//! use pixelbank::cache::{Cache, CacheOptions};
+//! use pixelbank::codec::{Input, Limits, open};
+//! use pixelbank::memory::Bank;
+//!
+//! let bank = Bank::builder().host_bytes(128 << 20).build()?;
+//! let cache = Cache::new(&bank, CacheOptions::new("photos", |key| open(Input::path(key)?, &Limits::default())))?;
+//! assert_eq!(bank.ledger().host.limit_bytes, 128 << 20);
+//! # drop(cache);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The program of the same name serves a folder of photographs: `pixelbank serve PHOTOS`.
+#![forbid(unsafe_code)]
+
+pub use pixelbank_cache as cache;
+pub use pixelbank_codec as codec;
+pub use pixelbank_image as image;
+pub use pixelbank_memory as memory;
+pub use pixelbank_pipeline as pipeline;
+pub use pixelbank_server as server;

@@ -1,2 +1,44 @@
-//! The program `pixelbank`.
-fn main() {}
+//! The program `pixelbank`: serves, describes and scales pictures inside a memory budget.
+//!
+//! Exit codes: 0 all went well, 1 something failed (which, stands on standard error), 2 the command line was wrong.
+
+mod allocator;
+mod arguments;
+mod commands;
+mod interrupt;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::arguments::{Arguments, Command};
+
+fn main() -> ExitCode {
+    allocator::set_up();
+    let arguments = Arguments::parse();
+    let budget = &arguments.budget;
+    let done = match arguments.command {
+        Command::Serve(options) => commands::serve::run(&options, budget),
+        Command::Info(options) => commands::info::run(&options, budget),
+        Command::Thumb(options) => commands::thumb::run(&options, budget),
+        Command::Sample(options) => commands::sample::run(&options),
+        Command::Completions { shell } => commands::shell::completions(shell),
+        Command::Man { out } => commands::shell::man(out.as_deref()),
+    };
+    match done {
+        Ok(code) => code,
+        // Whoever reads our output has closed it (`pixelbank info *.jpg | head`): nothing to complain about.
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("pixelbank: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}

@@ -182,10 +182,9 @@ impl Found {
         if let (Some(xmp), Some(extension)) = (&self.blocks.xmp, &self.extension)
             && extension.received == extension.len
             && contains(xmp, &extension.guid)
+            && let Some(joined) = join_xmp(xmp, &extension.packet)
         {
-            if let Some(joined) = join_xmp(xmp, &extension.packet) {
-                self.blocks.xmp = Some(joined);
-            }
+            self.blocks.xmp = Some(joined);
         }
         self.blocks
     }

@@ -153,7 +153,7 @@ impl<'a> Decompress<'a> {
 
     /// Reads a stream that holds tables alone, then makes `next` the stream to be read.
     pub(super) fn read_tables(&mut self, next: Bytes<'a>) -> Result<(), Fault> {
-        // SAFETY (of the call within): the source is in place, and the object is fresh.
+        // SAFETY: the source is in place, and the object is fresh.
         let found = self.call(State::New, |cinfo| unsafe {
             sys::jpeg_read_header(cinfo, 0)
         })?;
@@ -303,7 +303,7 @@ impl<'a> Decompress<'a> {
     pub(super) fn read(&mut self, rows: &mut [u8], row_bytes: usize) -> Result<(), Fault> {
         let needed = self.output_size().width as usize * self.output.channels();
         assert!(
-            row_bytes >= needed && rows.len() % row_bytes == 0,
+            row_bytes >= needed && rows.len().is_multiple_of(row_bytes),
             "rows of {row_bytes} bytes for {needed} in {}",
             rows.len()
         );

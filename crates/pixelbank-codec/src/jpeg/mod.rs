@@ -20,9 +20,7 @@ pub use encode::{JpegOptions, JpegWriter, Subsampling, encode_jpeg};
 
 pub(crate) use fault::Fault;
 pub(crate) use orientation::of_exif as orientation_of_exif;
-pub(crate) use stream::{
-    StreamColor, decode_stream, merge_tables, stream_format, stream_working_bytes,
-};
+pub(crate) use stream::{StreamColor, decode_stream, merge_tables, stream_working_bytes};
 
 /// That many zero bytes, or a fault where there is no memory for them.
 fn zeroed(len: usize) -> Result<Vec<u8>, Fault> {

@@ -89,7 +89,7 @@ fn output_of(color: StreamColor) -> Output {
 }
 
 /// The format of pixels that [`decode_stream`] writes.
-pub(crate) fn stream_format(color: StreamColor) -> PixelFormat {
+fn stream_format(color: StreamColor) -> PixelFormat {
     match color {
         StreamColor::Gray => PixelFormat::GRAY8,
         StreamColor::YCbCr | StreamColor::Rgb => PixelFormat::RGB8,
@@ -103,7 +103,7 @@ pub(crate) fn stream_format(color: StreamColor) -> PixelFormat {
 /// An upper bound of the bytes that [`decode_stream`] holds beside its arguments, whatever the stream's subsampling.
 pub(crate) fn stream_working_bytes(expect: Size, color: StreamColor) -> u64 {
     let n = stream_format(color).channels.count();
-    // Full resolution needs the widest rows of samples; 2 × 2 subsampling the most rows of them.
+    // Whichever the stream has; an MCU has ten blocks at most, so these are the extremes.
     let bound = |h: u32, v: u32| {
         let mut components = vec![Component { h: 1, v: 1 }; n];
         components[0] = Component { h, v };
@@ -115,11 +115,8 @@ pub(crate) fn stream_working_bytes(expect: Size, color: StreamColor) -> u64 {
         .library_bytes(1)
     };
     let row = u64::from(expect.width) * n as u64;
-    bound(1, 1)
-        .max(bound(2, 1))
-        .max(bound(2, 2))
-        .max(bound(4, 2))
-        + row
+    let most = [(1, 1), (2, 2), (1, 4), (2, 4), (4, 2)].map(|(h, v)| bound(h, v));
+    most.into_iter().max().unwrap_or_default() + row
 }
 
 /// Joins shared tables and an abbreviated stream into one that every JPEG reader takes.

@@ -285,7 +285,7 @@ pub(super) fn embed(
     head[0] = flags;
     head[4..7].copy_from_slice(&(size.width - 1).to_le_bytes()[..3]);
     head[7..10].copy_from_slice(&(size.height - 1).to_le_bytes()[..3]);
-    let mut add = |body: &mut Vec<u8>, name: &[u8; 4], data: &[u8]| {
+    let add = |body: &mut Vec<u8>, name: &[u8; 4], data: &[u8]| {
         let len = u32::try_from(data.len()).map_err(|_| too_long())?;
         body.extend_from_slice(name);
         body.extend_from_slice(&len.to_le_bytes());

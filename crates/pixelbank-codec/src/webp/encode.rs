@@ -145,13 +145,14 @@ pub fn encode_webp(
     embed: &Embed<'_>,
 ) -> Result<Vec<u8>, Error> {
     check(pixels.size(), pixels.format(), options)?;
-    // Both chosen by measurement, see `benches/webp.rs`: beyond them time grows faster than bytes shrink.
+    // A photographic tile of 256 × 256 (`benches/webp.rs`): method 2 takes 3.0 ms for 5.5 KB, libwebp's default of 4
+    // takes 7.1 ms for 5.2 KB; lossless, level 2 takes 13 ms for 67 KB, level 4 29 ms for 62 KB.
     let effort = if options.lossless {
-        Effort::Lossless { level: 3 }
+        Effort::Lossless { level: 2 }
     } else {
         Effort::Lossy {
             quality: options.quality,
-            method: 4,
+            method: 2,
         }
     };
     let file = library::encode(pixels, effort).map_err(|fault| match fault {

@@ -124,3 +124,17 @@ impl Renderer {
         (grid.rect(column, row) == rect).then_some((column, row))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fails to compile where it does not hold.
+    #[test]
+    fn renderers_plans_and_pictures_move_between_threads() {
+        fn is_sync<T: Send + Sync>() {}
+        is_sync::<Renderer>();
+        is_sync::<Plan>();
+        is_sync::<Picture>();
+    }
+}

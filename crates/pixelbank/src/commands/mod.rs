@@ -1,0 +1,7 @@
+//! One module for each command.
+
+pub mod info;
+pub mod sample;
+pub mod serve;
+pub mod shell;
+pub mod thumb;

@@ -1,0 +1,307 @@
+//! The program as a shell sees it: what it prints, writes and returns.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn pixelbank() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pixelbank"));
+    // The limits of whoever runs the tests are not those of the tests.
+    command
+        .env_remove("PIXELBANK_MEMORY")
+        .env("XDG_CONFIG_HOME", "/nonexistent");
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    pixelbank().args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Small photographs of every format.
+fn samples(dir: &Path) {
+    let made = run(&[
+        "sample",
+        dir.to_str().unwrap(),
+        "--count",
+        "50",
+        "--megapixels",
+        "0.05",
+    ]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+}
+
+fn files(dir: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path.to_str().unwrap().to_owned());
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn samples_are_described_and_scaled() {
+    let dir = tempfile::tempdir().unwrap();
+    let photos = dir.path().join("photos");
+    samples(&photos);
+    let files = files(&photos);
+    assert_eq!(files.len(), 50);
+    for ending in [
+        "jpg", "png", "tif", "webp", "gif", "bmp", "qoi", "tga", "ppm", "hdr", "exr",
+    ] {
+        assert!(
+            files.iter().any(|file| file.ends_with(ending)),
+            "no {ending} among the samples"
+        );
+    }
+
+    let described = pixelbank()
+        .args(["info", "--json"])
+        .args(&files)
+        .output()
+        .unwrap();
+    assert!(described.status.success(), "{}", text(&described.stderr));
+    let documents: Vec<Value> = serde_json::from_slice(&described.stdout).unwrap();
+    assert_eq!(documents.len(), 50);
+    for document in &documents {
+        let subimage = &document["subimages"][0];
+        let pixels = subimage["width"].as_u64().unwrap() * subimage["height"].as_u64().unwrap();
+        assert!((30_000..70_000).contains(&pixels), "{document}");
+        if document["format"] == "JPEG" {
+            assert!(
+                document["captured"]
+                    .as_str()
+                    .is_some_and(|date| date.starts_with("20")),
+                "{document}"
+            );
+            assert!(
+                document["camera"].is_string()
+                    && document["location"].is_object() | document["location"].is_null()
+            );
+        }
+    }
+
+    let thumbs = dir.path().join("thumbs");
+    let folder = [photos.to_str().unwrap(), "--out", thumbs.to_str().unwrap()];
+    let made = pixelbank()
+        .args(["thumb", "--size", "64", "--json", "--memory", "32M"])
+        .args(folder)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let lines: Vec<Value> = text(&made.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 50);
+    for line in lines {
+        let longer = line["width"]
+            .as_u64()
+            .unwrap()
+            .max(line["height"].as_u64().unwrap());
+        assert_eq!(longer, 64);
+        let written = image::open(line["thumbnail"].as_str().unwrap());
+        // Only some formats are compiled into the independent reader; JPEG is not among them, so its mark must do.
+        let bytes = fs::read(line["thumbnail"].as_str().unwrap()).unwrap();
+        assert!(written.is_ok() || bytes.starts_with(b"\xff\xd8\xff"));
+    }
+}
+
+#[test]
+fn a_broken_picture_costs_itself_and_the_exit_code() {
+    let dir = tempfile::tempdir().unwrap();
+    let good = dir.path().join("good.png");
+    image::write_buffer_with_format(
+        &mut fs::File::create(dir.path().join("good.bmp")).unwrap(),
+        &[1, 2, 3, 4, 5, 6],
+        2,
+        1,
+        image::ExtendedColorType::Rgb8,
+        image::ImageFormat::Bmp,
+    )
+    .unwrap();
+    fs::rename(dir.path().join("good.bmp"), &good).unwrap();
+    let broken = dir.path().join("broken.jpg");
+    fs::write(&broken, b"\xff\xd8\xff\xe0 and no more").unwrap();
+    let out = dir.path().join("out");
+    let sources = [
+        good.to_str().unwrap(),
+        broken.to_str().unwrap(),
+        "--out",
+        out.to_str().unwrap(),
+    ];
+    let made = pixelbank()
+        .args(["thumb", "--size", "10"])
+        .args(sources)
+        .output()
+        .unwrap();
+    assert_eq!(made.status.code(), Some(1));
+    assert!(
+        text(&made.stderr).contains("broken.jpg"),
+        "{}",
+        text(&made.stderr)
+    );
+    assert!(
+        out.join("good.jpg").exists(),
+        "what a file is called does not matter"
+    );
+    let described = run(&["info", broken.to_str().unwrap(), good.to_str().unwrap()]);
+    assert_eq!(described.status.code(), Some(1));
+    assert!(
+        text(&described.stdout).contains("BMP 2×1"),
+        "{}",
+        text(&described.stdout)
+    );
+    assert!(
+        text(&described.stderr).contains("broken.jpg: damaged JPEG file"),
+        "{}",
+        text(&described.stderr)
+    );
+}
+
+#[test]
+fn mistakes_on_the_command_line_are_explained() {
+    for (arguments, code, phrase) in [
+        (vec!["info"], 2, "FILE"),
+        (vec!["info", "x.jpg", "--memory", "lots"], 2, "byte count"),
+        (vec!["sample", "x", "--megapixels", "many"], 2, "megapixels"),
+        (vec!["info", "/nonexistent/x.jpg"], 1, "/nonexistent/x.jpg"),
+        (
+            vec![
+                "thumb",
+                "/nonexistent/x.jpg",
+                "--size",
+                "9",
+                "--out",
+                "/tmp",
+            ],
+            1,
+            "/nonexistent/x.jpg",
+        ),
+        (vec!["serve", "/nonexistent"], 1, "no such folder"),
+        (vec!["serve", "/etc/hostname"], 1, "is a file"),
+        (
+            vec!["info", "x.jpg", "--scratch-dir", "/nonexistent"],
+            1,
+            "scratch",
+        ),
+    ] {
+        let done = run(&arguments);
+        assert_eq!(done.status.code(), Some(code), "{arguments:?}");
+        assert!(
+            text(&done.stderr).contains(phrase),
+            "{arguments:?}: {}",
+            text(&done.stderr)
+        );
+    }
+    let bad = pixelbank()
+        .args(["info", "x.jpg"])
+        .env("PIXELBANK_MEMORY", "lots")
+        .output()
+        .unwrap();
+    assert!(
+        text(&bad.stderr).contains("PIXELBANK_MEMORY"),
+        "{}",
+        text(&bad.stderr)
+    );
+}
+
+#[test]
+fn shells_and_man_get_their_files() {
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(text(&run(&["completions", shell]).stdout).contains("thumb"));
+    }
+    assert!(text(&run(&["man"]).stdout).contains(".TH pixelbank"));
+    let dir = tempfile::tempdir().unwrap();
+    assert!(
+        run(&["man", "--out", dir.path().to_str().unwrap()])
+            .status
+            .success()
+    );
+    assert!(dir.path().join("pixelbank-serve.1").exists());
+}
+
+/// Ends the server when a test fails half-way.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn serve_says_where_and_ends_when_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = pixelbank();
+    command
+        .args(["serve", "--port", "0", "--memory", "64M"])
+        .arg(dir.path());
+    let mut server = Server(
+        command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    let mut line = String::new();
+    BufReader::new(server.0.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let host = line
+        .trim()
+        .strip_prefix("http://")
+        .unwrap()
+        .trim_end_matches('/')
+        .to_owned();
+    let mut connection = TcpStream::connect(&host).unwrap();
+    write!(
+        connection,
+        "GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.ends_with("ok"),
+        "{answer}"
+    );
+
+    let taken = host.rsplit(':').next().unwrap();
+    let second = pixelbank()
+        .args(["serve", "--port", taken])
+        .arg(dir.path())
+        .output()
+        .unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(
+        text(&second.stderr).contains(taken),
+        "{}",
+        text(&second.stderr)
+    );
+
+    let pid = server.0.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert!(server.0.wait().unwrap().success());
+}
