@@ -94,7 +94,6 @@ fn strips(size: Size, rows: u32, compression: Compression) -> Sample {
         .unwrap();
     image.rows_per_strip(rows).unwrap();
     image.write_data(&data).unwrap();
-    drop(file);
     let kind = match compression {
         Compression::Uncompressed => "plain",
         Compression::Lzw => "LZW",
