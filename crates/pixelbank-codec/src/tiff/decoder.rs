@@ -18,7 +18,7 @@ const FIXED_BYTES: u64 = 4096;
 
 /// An open TIFF file.
 ///
-/// What it keeps: 296 bytes a level, and what [`ImageInfo`] holds. The places of chunks stay in the file.
+/// What it keeps: some 250 bytes a level, and what [`ImageInfo`] holds. The places of chunks stay in the file.
 #[derive(Debug)]
 pub(super) struct TiffDecoder {
     /// Behind a cell because [`Decoder::working_bytes`] looks up how large the packed chunks are.
@@ -118,11 +118,11 @@ fn stream_color(page: &Page) -> StreamColor {
     }
 }
 
-fn working_bytes(source: &mut Source, page: &Page, rect: Rect) -> u64 {
+/// An upper bound of what decoding `rect` holds, whose largest chunk has `packed` bytes.
+fn working_bytes(page: &Page, rect: Rect, packed: u64) -> u64 {
     if rect.is_empty() {
         return 0;
     }
-    let packed = largest_chunk(source, page, rect);
     let (part_bytes, narrowest) = parts(page, rect);
     if page.compression == Compression::Jpeg {
         let tables = page.jpeg_tables.map_or(0, |field| field.bytes());
@@ -140,15 +140,14 @@ fn working_bytes(source: &mut Source, page: &Page, rect: Rect) -> u64 {
     FIXED_BYTES + rows::working_bytes(page, packed, narrowest) + band
 }
 
-/// Decodes chunks that are not JPEG streams.
+/// Decodes chunks that are not JPEG streams, the largest of `packed` bytes.
 fn decode_rows(
     source: &mut Source,
     page: &Page,
     name: LevelName,
-    rect: Rect,
+    (rect, packed): (Rect, u64),
     sink: &mut dyn FnMut(Band<'_>) -> Flow,
 ) -> Result<(), Error> {
-    let packed = largest_chunk(source, page, rect);
     let (part_bytes, narrowest) = parts(page, rect);
     let mut reader = Rows::new(source, page, name, packed, narrowest)?;
     if page.columns() > 1 {
@@ -204,13 +203,12 @@ fn decode_jpeg(
     source: &mut Source,
     page: &Page,
     name: LevelName,
-    rect: Rect,
+    (rect, packed): (Rect, u64),
     limits: &Limits,
     sink: &mut dyn FnMut(Band<'_>) -> Flow,
 ) -> Result<(), Error> {
     let tables = jpeg_tables(source, page, limits)?;
     let color = stream_color(page);
-    let packed = largest_chunk(source, page, rect);
     let mut stream = allocate(source, packed)?;
     let mut pixels = Vec::new();
     let mut table = ChunkTable::new(page);
@@ -282,7 +280,10 @@ impl Decoder for TiffDecoder {
 
     fn working_bytes(&self, region: &Region) -> u64 {
         match self.page(region) {
-            Ok(page) => working_bytes(&mut self.source.borrow_mut(), page, region.rect),
+            Ok(page) => {
+                let packed = largest_chunk(&mut self.source.borrow_mut(), page, region.rect);
+                working_bytes(page, region.rect, packed)
+            }
             // Nothing is decoded then.
             Err(_) => 0,
         }
@@ -307,16 +308,20 @@ impl Decoder for TiffDecoder {
             return Ok(());
         }
         let source = &mut *self.source.borrow_mut();
-        let needed = working_bytes(source, page, rect);
-        check_working(source.name(), needed, &self.limits)?;
+        let packed = largest_chunk(source, page, rect);
+        check_working(
+            source.name(),
+            working_bytes(page, rect, packed),
+            &self.limits,
+        )?;
         let name = LevelName {
             subimage: region.subimage,
             level: region.level,
         };
         if page.compression == Compression::Jpeg {
-            decode_jpeg(source, page, name, rect, &self.limits, sink)
+            decode_jpeg(source, page, name, (rect, packed), &self.limits, sink)
         } else {
-            decode_rows(source, page, name, rect, sink)
+            decode_rows(source, page, name, (rect, packed), sink)
         }
     }
 
