@@ -54,7 +54,7 @@ pub fn large(size: Size) -> Vec<Sample> {
         Compression::PIZ,
         Compression::DWAA(Some(45.0)),
     ] {
-        let tiles = Blocks::Tiles(Vec2(256, 256));
+        let tiles = Blocks::Tiles(Vec2(256, 64));
         samples.push(sample(size, compression, Blocks::ScanLines, false));
         samples.push(sample(size, compression, tiles, true));
     }
