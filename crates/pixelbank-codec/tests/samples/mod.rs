@@ -5,12 +5,14 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 mod bmp;
+mod exr;
 mod gif;
 mod hdr;
 mod png;
 mod pnm;
 mod qoi;
 mod tga;
+mod tiff;
 
 use pixelbank_codec::{Format, Input};
 use pixelbank_image::{Channels, PixelFormat, SampleType, Size};
@@ -74,6 +76,8 @@ pub fn all() -> Vec<Sample> {
         tga::samples(),
         qoi::samples(),
         hdr::samples(),
+        tiff::samples(),
+        exr::samples(),
     ]
     .concat()
 }
@@ -89,6 +93,8 @@ pub fn large() -> Vec<Sample> {
         tga::large(size),
         qoi::large(size),
         hdr::large(size),
+        tiff::large(size),
+        exr::large(size),
     ]
     .concat()
 }
