@@ -7,10 +7,12 @@
 mod bmp;
 mod gif;
 mod hdr;
+mod jpeg;
 mod png;
 mod pnm;
 mod qoi;
 mod tga;
+mod webp;
 
 use pixelbank_codec::{Format, Input};
 use pixelbank_image::{Channels, PixelFormat, SampleType, Size};
@@ -74,6 +76,8 @@ pub fn all() -> Vec<Sample> {
         tga::samples(),
         qoi::samples(),
         hdr::samples(),
+        jpeg::samples(),
+        webp::samples(),
     ]
     .concat()
 }
@@ -89,6 +93,8 @@ pub fn large() -> Vec<Sample> {
         tga::large(size),
         qoi::large(size),
         hdr::large(size),
+        jpeg::large(size),
+        webp::large(size),
     ]
     .concat()
 }
