@@ -8,11 +8,13 @@ mod bmp;
 mod exr;
 mod gif;
 mod hdr;
+mod jpeg;
 mod png;
 mod pnm;
 mod qoi;
 mod tga;
 mod tiff;
+mod webp;
 
 use pixelbank_codec::{Format, Input};
 use pixelbank_image::{Channels, PixelFormat, SampleType, Size};
@@ -78,6 +80,8 @@ pub fn all() -> Vec<Sample> {
         hdr::samples(),
         tiff::samples(),
         exr::samples(),
+        jpeg::samples(),
+        webp::samples(),
     ]
     .concat()
 }
@@ -95,6 +99,8 @@ pub fn large() -> Vec<Sample> {
         hdr::large(size),
         tiff::large(size),
         exr::large(size),
+        jpeg::large(size),
+        webp::large(size),
     ]
     .concat()
 }
