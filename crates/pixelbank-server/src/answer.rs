@@ -31,7 +31,7 @@ pub struct Pieces {
     /// Those that follow.
     pub rest: mpsc::Receiver<Result<Bytes, HttpError>>,
     /// Cancels the work.
-    pub on_drop: CancelOnDrop,
+    pub _on_drop: CancelOnDrop,
 }
 
 /// Cancels when it is dropped.
@@ -67,9 +67,14 @@ impl http_body::Body for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match self.get_mut() {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Pieces(receiver) => receiver
-                .poll_recv(context)
-                .map(|piece| piece.map(|piece| piece.map(Frame::data).map_err(Self::Error::from))),
+            Self::Pieces(pieces) => {
+                if let Some(first) = pieces.first.take() {
+                    return Poll::Ready(Some(Ok(Frame::data(first))));
+                }
+                pieces.rest.poll_recv(context).map(|piece| {
+                    piece.map(|piece| piece.map(Frame::data).map_err(|e| e.message.into()))
+                })
+            }
             Self::Axum(body) => Pin::new(body)
                 .poll_frame(context)
                 .map_err(Self::Error::from),

@@ -12,7 +12,6 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-
 use bytes::Bytes;
 use hashbrown::HashTable;
 use parking_lot::Mutex;

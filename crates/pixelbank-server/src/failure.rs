@@ -24,9 +24,9 @@ pub(crate) fn of_memory(error: &pixelbank_memory::Error) -> HttpError {
             StatusCode::PAYLOAD_TOO_LARGE,
             format!("The memory budget is too small for this picture: {error}."),
         ),
-        Error::NoRoom(_) | Error::TimedOut(_) | Error::OutOfMemory { .. } => {
-            HttpError::busy(format!("There is no memory for this picture just now: {error}."))
-        }
+        Error::NoRoom(_) | Error::TimedOut(_) | Error::OutOfMemory { .. } => HttpError::busy(
+            format!("There is no memory for this picture just now: {error}."),
+        ),
         Error::Cancelled => HttpError::busy("The work on this picture was given up."),
         _ => internal(error),
     }
@@ -50,7 +50,9 @@ pub(crate) fn of_cache(error: &pixelbank_cache::Error) -> HttpError {
     match error {
         Error::Codec(error) => of_codec(error),
         Error::Memory(error) => of_memory(error),
-        Error::GaveUp { .. } => HttpError::busy(format!("This picture takes long to load: {error}.")),
+        Error::GaveUp { .. } => {
+            HttpError::busy(format!("This picture takes long to load: {error}."))
+        }
         _ => internal(error),
     }
 }
@@ -77,9 +79,7 @@ pub(crate) fn of_file(error: &io::Error) -> HttpError {
         | ErrorKind::InvalidInput
         | ErrorKind::InvalidFilename
         | ErrorKind::NotADirectory
-        | ErrorKind::IsADirectory => {
-            HttpError::not_found("There is no image of this name here.")
-        }
+        | ErrorKind::IsADirectory => HttpError::not_found("There is no image of this name here."),
         // Too many links in a row, where the name of that kind is not stable.
         _ if error.raw_os_error() == Some(libc::ELOOP) => {
             HttpError::not_found("There is no image of this name here.")

@@ -180,9 +180,18 @@ mod tests {
         assert_eq!(tag, etag(&IDENTITY, "/a"));
         assert_ne!(tag, etag(&IDENTITY, "/b"));
         for other in [
-            Identity { inode: 9, ..IDENTITY },
-            Identity { bytes: 9, ..IDENTITY },
-            Identity { modified_nanos: 9, ..IDENTITY },
+            Identity {
+                inode: 9,
+                ..IDENTITY
+            },
+            Identity {
+                bytes: 9,
+                ..IDENTITY
+            },
+            Identity {
+                modified_nanos: 9,
+                ..IDENTITY
+            },
         ] {
             assert_ne!(tag, etag(&other, "/a"));
         }
@@ -191,8 +200,15 @@ mod tests {
 
     #[test]
     fn links_name_the_host_that_was_asked() {
-        let head = Head::new("image/png", &IDENTITY, "/x", "http://a:1", "/iiif/3/x".into(), "p")
-            .expect("plain names");
+        let head = Head::new(
+            "image/png",
+            &IDENTITY,
+            "/x",
+            "http://a:1",
+            "/iiif/3/x".into(),
+            "p",
+        )
+        .expect("plain names");
         let link_for = |host: &'static str| {
             let headers = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static(host))]);
             let headers = head.headers_for(Origin::of(&headers, false));
@@ -200,7 +216,13 @@ mod tests {
         };
         let expected = "<http://a:1/iiif/3/x>;rel=\"canonical\", <p>;rel=\"profile\"";
         assert_eq!(link_for("a:1").as_deref(), Ok(expected));
-        assert_eq!(link_for("b").as_deref(), Ok(expected.replace("a:1", "b").as_str()));
-        assert_eq!(link_for("b>;c").map_err(|e| e.status), Err(StatusCode::BAD_REQUEST));
+        assert_eq!(
+            link_for("b").as_deref(),
+            Ok(expected.replace("a:1", "b").as_str())
+        );
+        assert_eq!(
+            link_for("b>;c").map_err(|e| e.status),
+            Err(StatusCode::BAD_REQUEST)
+        );
     }
 }

@@ -18,7 +18,7 @@ use crate::files::FileState;
 use crate::head::{ANY_ORIGIN, Origin, etag, revalidation};
 use crate::iiif::{ImageDescription, ImageRequest, Target, Version, info_json, split_target};
 use crate::metrics::Route;
-use crate::paths::{Identity, IdError, decode_id};
+use crate::paths::{IdError, Identity, decode_id};
 use crate::produce::{self, Job, Made};
 
 /// The answer, where it is at hand in encoded form and the file was looked at just now.
@@ -93,9 +93,7 @@ async fn route(
         Some(Target::Base { version, id }) => {
             (Route::Iiif, redirect(app, request, version.number(), id))
         }
-        Some(Target::Info { version, id }) => {
-            (Route::Info, info(app, request, version, id).await)
-        }
+        Some(Target::Info { version, id }) => (Route::Info, info(app, request, version, id).await),
         Some(Target::Image {
             version,
             id,
@@ -161,7 +159,11 @@ async fn info(
             let app = app.clone();
             move || produce::describe(&app, file.path(), &cancel)
         };
-        let (size, tile) = app.workers.run(work).await.unwrap_or_else(|| Err(failed()))?;
+        let (size, tile) = app
+            .workers
+            .run(work)
+            .await
+            .unwrap_or_else(|| Err(failed()))?;
         let description = ImageDescription {
             base_uri: &base_uri,
             size,
@@ -190,7 +192,10 @@ fn wants_json_ld(headers: &HeaderMap) -> bool {
         .any(|item| {
             let mut parts = item.split(';').map(str::trim);
             parts.next() == Some("application/ld+json")
-                && !parts.any(|part| part.starts_with("q=0") && !part.contains(['1', '2', '3', '4', '5', '6', '7', '8', '9']))
+                && !parts.any(|part| {
+                    part.starts_with("q=0")
+                        && !part.contains(['1', '2', '3', '4', '5', '6', '7', '8', '9'])
+                })
         })
 }
 
@@ -212,8 +217,11 @@ async fn image(
         return Ok(not_modified(&tag, identity.modified()));
     }
     // The file was looked at anew; the answer may be right still.
-    if let Some(encoded) = app.encoded.get(target).filter(|e| e.is_current()) {
-        return respond(&encoded, headers, origin);
+    if let Some(encoded) = app.encoded.get(target) {
+        if encoded.is_current() {
+            return respond(&encoded, headers, origin);
+        }
+        app.encoded.remove(target);
     }
     let job = Arc::new(Job {
         target: target.into(),
@@ -273,12 +281,15 @@ async fn large(app: &Arc<App>, job: Arc<Job>) -> Result<Body, HttpError> {
     Ok(Body::Pieces(Pieces {
         first: Some(first),
         rest,
-        on_drop,
+        _on_drop: on_drop,
     }))
 }
 
 /// Which file it is, and in which state; looks at it where that was not done just now.
-pub(crate) async fn look(app: &Arc<App>, file: &Arc<FileState>) -> Result<(Identity, u32), HttpError> {
+pub(crate) async fn look(
+    app: &Arc<App>,
+    file: &Arc<FileState>,
+) -> Result<(Identity, u32), HttpError> {
     if app.files.is_trusted(file)
         && let Some(known) = app.files.known(file)
     {
@@ -286,7 +297,8 @@ pub(crate) async fn look(app: &Arc<App>, file: &Arc<FileState>) -> Result<(Ident
     }
     let (app, file) = (app.clone(), file.clone());
     let looked = tokio::task::spawn_blocking(move || {
-        app.files.look(&app.root, &file, || app.cache.invalidate(file.path()))
+        app.files
+            .look(&app.root, &file, || app.cache.invalidate(file.path()))
     });
     match looked.await {
         Ok(result) => result.map_err(|error| failure::of_file(&error)),

@@ -38,7 +38,11 @@ fn paid(holder: &Holder) -> pixelbank_memory::Reservation {
         .unwrap_or_else(|_| holder.overdraw(PROBE_BYTES))
 }
 
-fn probe_one(root: &Root, path: &OsStr, limits: &Limits) -> Result<Outcome, pixelbank_codec::Error> {
+fn probe_one(
+    root: &Root,
+    path: &OsStr,
+    limits: &Limits,
+) -> Result<Outcome, pixelbank_codec::Error> {
     let mut decoder = pixelbank_codec::open(open_input(root, path)?, limits)?;
     let spec = &decoder.info().subimages[0];
     let size = spec.orientation.displayed(spec.size());
@@ -76,7 +80,13 @@ mod tests {
             let date = parse_date(text).map(|date| date.to_string());
             assert_eq!(date.as_deref(), Some("2024-05-01T12:33:09"), "{text}");
         }
-        for text in ["", "2024-05-01", "2024-05-01T12:33", "yesterdayTnoonnoon", "2024-05T12:33:09"] {
+        for text in [
+            "",
+            "2024-05-01",
+            "2024-05-01T12:33",
+            "yesterdayTnoonnoon",
+            "2024-05T12:33:09",
+        ] {
             assert_eq!(parse_date(text), None, "{text}");
         }
     }

@@ -303,20 +303,19 @@ fn try_stream(
         ..
     } = &prepared;
     let (size, format) = (plan.size(), plan.format());
-    let bytes = writing_bytes(resolved.format, size, format) + PIECE_BYTES as u64 * (MAX_PIECES as u64 + 3);
+    let bytes =
+        writing_bytes(resolved.format, size, format) + PIECE_BYTES as u64 * (MAX_PIECES as u64 + 3);
     let mut paid = app
         .rendering
-        .reserve(
-            bytes.saturating_add(plan.rows_bytes()),
-            &patience.to_start,
-        )
+        .reserve(bytes.saturating_add(plan.rows_bytes()), &patience.to_start)
         .map_err(|error| failure::of_memory(&error))?;
     paid.shrink_to(bytes);
     let output = Output {
         pieces: pieces.clone(),
         waiting: Vec::with_capacity(PIECE_BYTES),
     };
-    let mut writer = writer(resolved.format, output, size, format).map_err(|e| failure::of_codec(&e))?;
+    let mut writer =
+        writer(resolved.format, output, size, format).map_err(|e| failure::of_codec(&e))?;
     // A client may take its time, so this may last; each tile that is loaded meanwhile has its own deadline.
     let wait = Wait::forever().cancelled_by(cancel);
     app.renderer
@@ -333,9 +332,21 @@ fn writer(
 ) -> Result<Box<dyn RowWriter>, pixelbank_codec::Error> {
     let embed = Embed::default();
     Ok(match format {
-        Format::Jpg => Box::new(JpegWriter::new(output, size, pixels, &JpegOptions::default(), &embed)?),
+        Format::Jpg => Box::new(JpegWriter::new(
+            output,
+            size,
+            pixels,
+            &JpegOptions::default(),
+            &embed,
+        )?),
         Format::Png => Box::new(PngWriter::new(output, size, pixels, &PNG, &embed)?),
-        Format::Webp => Box::new(WebPWriter::new(output, size, pixels, &WebPOptions::default(), &embed)?),
+        Format::Webp => Box::new(WebPWriter::new(
+            output,
+            size,
+            pixels,
+            &WebPOptions::default(),
+            &embed,
+        )?),
     })
 }
 
@@ -384,7 +395,11 @@ impl Write for Output {
 }
 
 /// The size of an image as seen, and the tiles to ask for.
-pub(crate) fn describe(app: &App, path: &OsStr, cancel: &Cancel) -> Result<(Size, Size), HttpError> {
+pub(crate) fn describe(
+    app: &App,
+    path: &OsStr,
+    cancel: &Cancel,
+) -> Result<(Size, Size), HttpError> {
     let patience = Patience::new(app, cancel);
     let image = app
         .cache

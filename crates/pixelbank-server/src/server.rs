@@ -166,13 +166,14 @@ impl Server {
         let probe = probe::probe(&root, &options.bank);
         let cache = open_cache(&root, &options.bank, &title, options.scratch_dir)?;
         let scanner = Scanner::start(root.clone(), library.clone(), probe, options.scan)?;
+        let renderer = Renderer::new(&options.bank, &title);
         let app = App {
             title,
             root,
             library,
             scanner,
             cache,
-            renderer: Renderer::new(&options.bank, &title),
+            renderer,
             rendering: options.bank.holder(Account::Scratch, "encoding", ""),
             answers: options.bank.holder(Account::Encoded, "answer", ""),
             catalog: options.bank.holder(Account::Catalog, "list of images", ""),

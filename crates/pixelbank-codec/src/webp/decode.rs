@@ -191,15 +191,17 @@ fn library_bytes(size: Size, coding: Coding, rows: u64) -> u64 {
     /// A set of five prefix codes.
     const CODES: u64 = 14 << 10;
     const MAX_CODES: u64 = 256;
+    /// An alpha plane has one channel, and its encoder runs with less effort.
+    const MAX_ALPHA_CODES: u64 = 64;
     let width = u64::from(size.width);
     let pixels = size.pixels();
     let codes = u64::from(size.width.div_ceil(16)) * u64::from(size.height.div_ceil(16));
-    let codes = codes.clamp(1, MAX_CODES) * CODES;
     match coding {
         Coding::Lossless { .. } => {
             // The whole image as 32-bit pixels, 17 rows beside it (whose number is counted from the width modulo 65,536,
             // which is no less than that), the data of two transforms and the map of codes for blocks of 16 pixels or
             // more, and the scaler's rows.
+            let codes = codes.min(MAX_CODES) * CODES;
             pixels * 4 + width * (17 * 4 + 36) + 3 * (pixels / 4) + codes + FIXED
         }
         Coding::Lossy { alpha } => {
@@ -211,6 +213,7 @@ fn library_bytes(size: Size, coding: Coding, rows: u64) -> u64 {
                 Plane::Raw => pixels + width * rows,
                 // Two planes, and the lossless decoder for them.
                 Plane::Compressed => {
+                    let codes = codes.min(MAX_ALPHA_CODES) * CODES;
                     pixels + width * rows + pixels * 4 + width * 17 * 4 + 3 * (pixels / 4) + codes
                 }
             };

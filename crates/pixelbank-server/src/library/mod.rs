@@ -87,6 +87,7 @@ impl Library {
     }
 
     /// Grows whenever the list changes; that a scan begins or ends alone is no change.
+    #[cfg(test)]
     pub fn revision(&self) -> u64 {
         self.store.read().revision()
     }
@@ -97,6 +98,7 @@ impl Library {
     }
 
     /// One image by its path.
+    #[cfg(test)]
     pub fn get(&self, path: &[u8]) -> Option<Listed> {
         let store = self.store.read();
         store.find(path).map(|index| store.listed(index))
