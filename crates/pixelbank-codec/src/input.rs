@@ -93,9 +93,16 @@ impl Read for Input {
 
 impl Seek for Input {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        match &mut self.bytes {
+        let sought = match &mut self.bytes {
             Bytes::File(file) => file.seek(to),
             Bytes::Memory(cursor) => cursor.seek(to),
+        };
+        match (sought, to) {
+            // Systems refuse places that no file can have. A file that points there ends before.
+            (Err(error), SeekFrom::Start(_)) if error.kind() == io::ErrorKind::InvalidInput => {
+                Err(io::ErrorKind::UnexpectedEof.into())
+            }
+            (sought, _) => sought,
         }
     }
 }

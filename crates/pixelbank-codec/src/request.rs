@@ -119,8 +119,6 @@ pub(crate) fn zeroed(name: &str, len: u64) -> Result<Vec<u8>, Error> {
         source: io::ErrorKind::OutOfMemory.into(),
     };
     let len = usize::try_from(len).map_err(|_| out_of_memory())?;
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(len).map_err(|_| out_of_memory())?;
-    bytes.resize(len, 0);
-    Ok(bytes)
+    // Fresh pages of the system are zero already, which filling them again would not notice.
+    bytemuck::try_zeroed_vec(len).map_err(|()| out_of_memory())
 }

@@ -1,19 +1,26 @@
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use exr::block::UncompressedBlock;
 use exr::block::chunk::Chunk;
 use exr::math::Vec2;
 use exr::meta::MetaData;
+use exr::meta::attribute::ChannelDescription;
+use exr::meta::header::Header;
 use pixelbank_image::{Rect, Size, View};
 
-use super::header::{self, Part, blocks_of, error_of, guarded, malformed};
+use super::header::{self, Part, blocks_of, error_of, guarded};
+use crate::request::{check_working, find, malformed, zeroed};
 use crate::{Band, Decoder, Error, Flow, Format, ImageInfo, Input, Limits, MetadataBlocks, Region};
+
+/// What every call holds beside pixels: the name, a buffer, lists of a few entries.
+const FIXED_BYTES: u64 = 4096;
 
 /// Bytes that are read to learn how long a block is; what remains goes straight to its place.
 const HEAD_BYTES: usize = 64;
 
-/// An open OpenEXR file. Keeps its headers without their descriptive attributes: about 2 KB a part.
+/// An open OpenEXR file. Keeps its headers, in which the crate leaves room for three, without their descriptive
+/// attributes: about 5 KB for a file of up to three parts.
 #[derive(Debug)]
 pub(super) struct ExrDecoder {
     input: Input,
@@ -45,29 +52,8 @@ impl ExrDecoder {
     }
 
     fn part(&self, region: &Region) -> Result<&Part, Error> {
-        let bad = |reason| Error::BadRequest {
-            name: self.input.name().to_owned(),
-            reason,
-        };
-        let Some(part) = self.parts.get(region.subimage as usize) else {
-            return Err(bad(format!(
-                "it has {} parts, and {} was asked for",
-                self.parts.len(),
-                region.subimage
-            )));
-        };
-        let Some(level) = part.levels.get(region.level as usize) else {
-            return Err(bad(format!(
-                "part {} has {} levels, and {} was asked for",
-                region.subimage,
-                part.levels.len(),
-                region.level
-            )));
-        };
-        match region.rect.within(level.grid.image) {
-            Ok(_) => Ok(part),
-            Err(error) => Err(bad(error.to_string())),
-        }
+        find(&self.info, region, self.input.name())?;
+        Ok(&self.parts[region.subimage as usize])
     }
 }
 
@@ -91,14 +77,19 @@ fn read_block(
     if at >= len_bytes {
         return Err(invalid("it lies beyond the end of the file"));
     }
+    let rect = part.levels[region.level as usize].grid.rect(column, row);
     let mut reader = BufReader::with_capacity(HEAD_BYTES, input);
     reader.seek(SeekFrom::Start(at))?;
+    // Writers store a block as it is where packing does not make it smaller.
+    let claimed = part.packed_bytes_of(meta, reader.fill_buf()?);
+    if claimed.is_some_and(|bytes| bytes > part.stored_bytes(rect.size())) {
+        return Err(invalid("it claims more bytes than its pixels have"));
+    }
     let chunk = Chunk::read(&mut reader, meta)?;
     if chunk.layer_index != region.subimage as usize {
         return Err(invalid("its place belongs to another part"));
     }
     let block = guarded(|| UncompressedBlock::decompress_chunk(chunk, meta, false))?;
-    let rect = part.levels[region.level as usize].grid.rect(column, row);
     let level = region.level as usize;
     let index = block.index;
     if index.level != Vec2(level, level)
@@ -122,10 +113,24 @@ impl Decoder for ExrDecoder {
         let Some(largest) = largest_part(part, region) else {
             return 0;
         };
-        // Packed and unpacked bytes stand side by side, and unpackers sort bytes in a copy or two of their own; the
-        // wavelets of PIZ and the blocks of DWA need tables beside.
-        let unpacking = 4 * part.max_block_bytes + (1 << 20);
-        HEAD_BYTES as u64 + unpacking + part.selection.format.image_bytes(largest)
+        let grid = part.levels[region.level as usize].grid;
+        let (columns, rows) = grid.touching(region.rect);
+        // Only the last column and row have smaller blocks.
+        let block = grid.rect(columns.start, rows.start).size();
+        FIXED_BYTES + part.unpacking_bytes(block) + part.selection.format.image_bytes(largest)
+    }
+
+    fn heap_bytes(&self) -> u64 {
+        let channels =
+            |header: &Header| header.channels.list.capacity() * size_of::<ChannelDescription>();
+        let mut headers: usize = self.meta.headers.iter().map(channels).sum();
+        // The first few stand in the decoder itself.
+        if self.meta.headers.spilled() {
+            headers += self.meta.headers.capacity() * size_of::<Header>();
+        }
+        let parts: u64 = self.parts.iter().map(Part::heap_bytes).sum::<u64>()
+            + (self.parts.capacity() * size_of::<Part>()) as u64;
+        headers as u64 + parts + size_of::<Self>() as u64 + self.input.name().len() as u64
     }
 
     fn decode(
@@ -137,20 +142,12 @@ impl Decoder for ExrDecoder {
         let Some(largest) = largest_part(part, region) else {
             return Ok(());
         };
-        let needed = self.working_bytes(region);
-        if needed > self.limits.max_working_bytes {
-            return Err(Error::LimitExceeded {
-                name: self.input.name().to_owned(),
-                what: "memory for decoding",
-                requested: needed,
-                limit: self.limits.max_working_bytes,
-            });
-        }
+        check_working(self.input.name(), self.working_bytes(region), &self.limits)?;
         // `part` borrows all of `self`, whose input must be read.
         let part = &self.parts[region.subimage as usize];
         let name = self.input.name().to_owned();
         let format = part.selection.format;
-        let mut band = allocate(&name, format.image_bytes(largest))?;
+        let mut band = zeroed(&name, format.image_bytes(largest))?;
         let grid = part.levels[region.level as usize].grid;
         for (column, row, rect) in blocks_of(grid, region.rect) {
             let data = read_block(
@@ -178,7 +175,7 @@ impl Decoder for ExrDecoder {
             }
             drop(data);
             let pixels = View::packed(pixels, rect.size(), format)
-                .map_err(|error| malformed(&name, error.to_string()))?;
+                .map_err(|error| malformed(&name, Format::OpenExr, error))?;
             if sink(Band { rect, pixels }).is_break() {
                 return Ok(());
             }
@@ -216,23 +213,8 @@ fn located(
     let place =
         |reason| format!("subimage {subimage}, level {level}, block {column}, {row}: {reason}");
     match error_of(name, error) {
-        Error::Malformed { reason, .. } => malformed(name, place(reason)),
+        Error::Malformed { reason, .. } => malformed(name, Format::OpenExr, place(reason)),
         Error::Unsupported { feature, .. } => header::unsupported(name, place(feature)),
         other => other,
     }
-}
-
-fn allocate(name: &str, bytes: u64) -> Result<Vec<u8>, Error> {
-    let mut buffer = Vec::new();
-    let reserved = usize::try_from(bytes)
-        .ok()
-        .and_then(|bytes| buffer.try_reserve_exact(bytes).ok().map(|()| bytes));
-    let Some(bytes) = reserved else {
-        return Err(Error::Io {
-            name: name.to_owned(),
-            source: io::ErrorKind::OutOfMemory.into(),
-        });
-    };
-    buffer.resize(bytes, 0);
-    Ok(buffer)
 }

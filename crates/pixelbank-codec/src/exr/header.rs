@@ -3,6 +3,7 @@
 use std::io::{BufReader, Read, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use exr::compression::Compression;
 use exr::error::Error as ExrError;
 use exr::meta::attribute::{AttributeValue, LevelMode, TileDescription};
 use exr::meta::header::{Header, ImageAttributes, LayerAttributes};
@@ -14,6 +15,7 @@ use pixelbank_image::{
 };
 
 use super::channels::Selection;
+use crate::request::{check_size, malformed};
 use crate::{Error, Format, Input, Limits, MetadataBlocks};
 
 /// Headers may be as long as all blocks of metadata together; more is a bomb.
@@ -26,8 +28,11 @@ pub(super) struct Part {
     pub levels: Vec<Level>,
     /// Where the table of the places of its blocks begins.
     table_at: u64,
-    /// Most bytes of a block, packed or not, with all channels.
-    pub max_block_bytes: u64,
+    /// Bytes of one pixel with all channels of the file.
+    stored_pixel_bytes: u64,
+    n_channels: u64,
+    compression: Compression,
+    is_tiled: bool,
 }
 
 /// One resolution of a part.
@@ -45,6 +50,45 @@ impl Part {
         let in_level = u64::from(row) * u64::from(level.grid.columns()) + u64::from(column);
         self.table_at + 8 * (level.blocks_before + in_level)
     }
+
+    /// Bytes of a block of that size, unpacked, with all channels of the file.
+    pub(super) fn stored_bytes(&self, block: Size) -> u64 {
+        block.pixels().saturating_mul(self.stored_pixel_bytes)
+    }
+
+    /// How many packed bytes a block says that it has, given its first bytes.
+    pub(super) fn packed_bytes_of(&self, meta: &MetaData, head: &[u8]) -> Option<u64> {
+        // The part, where there are several; the row, or the tile's place and level; the size.
+        let part = if meta.requirements.is_multilayer() {
+            4
+        } else {
+            0
+        };
+        let at = part + if self.is_tiled { 16 } else { 4 };
+        let bytes = head.get(at..at + 4)?.first_chunk::<4>()?;
+        // Negative sizes are refused by the crate.
+        u64::try_from(i32::from_le_bytes(*bytes)).ok()
+    }
+
+    /// An upper bound of what reading and unpacking a block of that size holds, the unpacked bytes included. Measured
+    /// with a counting allocator and rounded up; unpackers hold the packed bytes, copies in which bytes are sorted
+    /// otherwise, and tables.
+    pub(super) fn unpacking_bytes(&self, block: Size) -> u64 {
+        let bytes = self.stored_bytes(block);
+        let samples = block.pixels().saturating_mul(self.n_channels);
+        match self.compression {
+            Compression::Uncompressed => bytes,
+            Compression::RLE | Compression::B44 | Compression::B44A => bytes.saturating_mul(3),
+            Compression::ZIP1 | Compression::ZIP16 => bytes.saturating_mul(4),
+            Compression::PXR24 => bytes.saturating_mul(5).saturating_add(128 << 10),
+            Compression::PIZ => (bytes.saturating_mul(3) / 2).saturating_add(1408 << 10),
+            _ => samples.saturating_mul(17) / 2 + (1280 << 10),
+        }
+    }
+
+    pub(super) fn heap_bytes(&self) -> u64 {
+        (self.levels.capacity() * size_of::<Level>()) as u64 + self.selection.heap_bytes()
+    }
 }
 
 /// What is needed to read blocks.
@@ -53,14 +97,6 @@ pub(super) struct Headers {
     pub meta: MetaData,
     pub parts: Vec<Part>,
     pub specs: Vec<ImageSpec>,
-}
-
-pub(super) fn malformed(name: &str, reason: impl Into<String>) -> Error {
-    Error::Malformed {
-        name: name.to_owned(),
-        format: Format::OpenExr,
-        reason: reason.into(),
-    }
 }
 
 pub(super) fn unsupported(name: &str, feature: impl Into<String>) -> Error {
@@ -74,12 +110,12 @@ pub(super) fn unsupported(name: &str, feature: impl Into<String>) -> Error {
 pub(super) fn error_of(name: &str, error: ExrError) -> Error {
     match error {
         ExrError::NotSupported(feature) => unsupported(name, feature),
-        ExrError::Invalid(reason) => malformed(name, reason),
+        ExrError::Invalid(reason) => malformed(name, Format::OpenExr, reason),
         ExrError::Io(source) => Error::Io {
             name: name.to_owned(),
             source,
         },
-        ExrError::Aborted => malformed(name, "reading was given up"),
+        ExrError::Aborted => malformed(name, Format::OpenExr, "reading was given up"),
     }
 }
 
@@ -169,7 +205,7 @@ fn part(
             format!("{} channels", header.channels.list.len()),
         ));
     };
-    let (levels, block) = match header.blocks {
+    let levels = match header.blocks {
         BlockDescription::ScanLines => {
             let rows = header.compression.scan_lines_per_block() as u32;
             let grid = TileGrid::new(size, Size::new(size.width, rows.min(size.height)));
@@ -177,16 +213,13 @@ fn part(
                 grid,
                 blocks_before: 0,
             };
-            // The crate counts the full height of a block, also where the picture is lower.
-            (vec![level], Size::new(size.width, rows))
+            vec![level]
         }
         BlockDescription::Tiles(tiles) => {
             let tile = checked_size(name, tiles.tile_size.0, tiles.tile_size.1, limits)?;
-            (tile_levels(header, tiles, tile), tile)
+            tile_levels(header, tiles, tile)
         }
     };
-    let pixel_bytes = header.channels.bytes_per_pixel as u64;
-    let max_block_bytes = block.pixels().saturating_mul(pixel_bytes);
     let window = |x: i32, y: i32, size: Size| Window {
         x,
         y,
@@ -217,7 +250,10 @@ fn part(
         selection,
         levels,
         table_at,
-        max_block_bytes,
+        stored_pixel_bytes: header.channels.bytes_per_pixel as u64,
+        n_channels: header.channels.list.len() as u64,
+        compression: header.compression,
+        is_tiled: header.blocks.has_tiles(),
     };
     Ok((part, spec))
 }
@@ -273,23 +309,10 @@ fn tile_levels(header: &Header, tiles: TileDescription, tile: Size) -> Vec<Level
 }
 
 fn checked_size(name: &str, width: usize, height: usize, limits: &Limits) -> Result<Size, Error> {
-    let exceeded = |what, requested: u64, limit| Error::LimitExceeded {
-        name: name.to_owned(),
-        what,
-        requested,
-        limit,
-    };
-    let side = width.max(height) as u64;
-    if side > u64::from(limits.max_side) {
-        return Err(exceeded("a side", side, limits.max_side.into()));
-    }
-    let size = Size::new(width as u32, height as u32);
-    if size.is_empty() {
-        return Err(malformed(name, "it has no pixels"));
-    }
-    if size.pixels() > limits.max_pixels {
-        return Err(exceeded("a pixel count", size.pixels(), limits.max_pixels));
-    }
+    // The crate reads sides as 32-bit numbers.
+    let side = |side| u32::try_from(side).unwrap_or(u32::MAX);
+    let size = Size::new(side(width), side(height));
+    check_size(name, Format::OpenExr, size, limits)?;
     Ok(size)
 }
 

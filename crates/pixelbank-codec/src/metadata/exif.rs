@@ -273,9 +273,7 @@ pub(super) fn read(exif: &[u8], metadata: &mut Metadata, candidates: &mut Candid
     add(
         Group::Image,
         "Orientation",
-        main(0x0112)
-            .filter(|raw| raw.number(0) != Some(1))
-            .and_then(|raw| raw.in_words(Context::Tiff)),
+        in_words(orientation(exif).unwrap_or_default()).map(str::to_owned),
     );
     add(Group::Camera, "Make", main(0x010f).and_then(Raw::text));
     add(Group::Camera, "Model", main(0x0110).and_then(Raw::text));
@@ -383,21 +381,40 @@ pub(super) fn read(exif: &[u8], metadata: &mut Metadata, candidates: &mut Candid
         "Comment",
         photo(0x9286).and_then(user_comment),
     );
-    // Windows' own fields, UTF-16.
+    if let Some(at) = directories.place {
+        place(block, at, metadata);
+    }
+}
+
+/// What Windows' Explorer keeps in fields of its own, in UTF-16: only where nobody else has said it.
+pub(super) fn read_windows(exif: &[u8], metadata: &mut Metadata) {
+    let Some(directories) = Block::open(exif) else {
+        return;
+    };
     for (tag, name) in [
         (0x9c9b, "Title"),
         (0x9c9c, "Comment"),
         (0x9c9d, "Creator"),
         (0x9c9e, "Keywords"),
     ] {
-        add(
-            Group::Description,
-            name,
-            main(tag).and_then(|raw| utf16(raw.data, true)),
-        );
+        let field = directories.block.find(directories.main, tag);
+        if let Some(value) = field.and_then(|raw| utf16(raw.data, true)) {
+            metadata.add(Group::Description, name, value);
+        }
     }
-    if let Some(at) = directories.place {
-        place(block, at, metadata);
+}
+
+/// What has been done to make the picture upright.
+fn in_words(orientation: Orientation) -> Option<&'static str> {
+    match orientation {
+        Orientation::Normal => None,
+        Orientation::FlipHorizontal => Some("mirrored left to right"),
+        Orientation::Rotate180 => Some("turned by 180°"),
+        Orientation::FlipVertical => Some("mirrored top to bottom"),
+        Orientation::Transpose => Some("mirrored, then turned 90° counter-clockwise"),
+        Orientation::Rotate90 => Some("turned 90° clockwise"),
+        Orientation::Transverse => Some("mirrored, then turned 90° clockwise"),
+        Orientation::Rotate270 => Some("turned 90° counter-clockwise"),
     }
 }
 

@@ -109,6 +109,9 @@ impl Metadata {
         if let Some(records) = &blocks.iptc {
             iptc::read(records, &mut metadata, &mut dates);
         }
+        if let Some(block) = &blocks.exif {
+            exif::read_windows(block, &mut metadata);
+        }
         if let Some(name) = blocks.icc.as_deref().and_then(icc::description) {
             metadata.add(Group::Image, "Colour profile", name);
         }

@@ -10,11 +10,15 @@ use super::rows::{self, Rows};
 use super::unpack::{Fault, allocate};
 use super::{metadata, pages};
 use crate::jpeg::{self, StreamColor};
+use crate::request::{check_working, find};
 use crate::{Band, Decoder, Error, Flow, Format, ImageInfo, Input, Limits, MetadataBlocks, Region};
+
+/// What every call holds beside pixels: windows of the arrays, lists of a few entries.
+const FIXED_BYTES: u64 = 4096;
 
 /// An open TIFF file.
 ///
-/// What it keeps: 296 bytes a level, and what [`ImageInfo`] holds. The places of chunks stay in the file.
+/// What it keeps: some 250 bytes a level, and what [`ImageInfo`] holds. The places of chunks stay in the file.
 #[derive(Debug)]
 pub(super) struct TiffDecoder {
     /// Behind a cell because [`Decoder::working_bytes`] looks up how large the packed chunks are.
@@ -38,29 +42,8 @@ impl TiffDecoder {
     }
 
     fn page(&self, region: &Region) -> Result<&Page, Error> {
-        let bad = |reason| Error::BadRequest {
-            name: self.source.borrow().name().to_owned(),
-            reason,
-        };
-        let Some(levels) = self.pictures.get(region.subimage as usize) else {
-            return Err(bad(format!(
-                "it has {} subimages, and {} was asked for",
-                self.pictures.len(),
-                region.subimage
-            )));
-        };
-        let Some(page) = levels.get(region.level as usize) else {
-            return Err(bad(format!(
-                "subimage {} has {} levels, and {} was asked for",
-                region.subimage,
-                levels.len(),
-                region.level
-            )));
-        };
-        match region.rect.within(page.size) {
-            Ok(_) => Ok(page),
-            Err(error) => Err(bad(error.to_string())),
-        }
+        find(&self.info, region, self.source.borrow().name())?;
+        Ok(&self.pictures[region.subimage as usize][region.level as usize])
     }
 }
 
@@ -135,18 +118,18 @@ fn stream_color(page: &Page) -> StreamColor {
     }
 }
 
-fn working_bytes(source: &mut Source, page: &Page, rect: Rect) -> u64 {
+/// An upper bound of what decoding `rect` holds, whose largest chunk has `packed` bytes.
+fn working_bytes(page: &Page, rect: Rect, packed: u64) -> u64 {
     if rect.is_empty() {
         return 0;
     }
-    let packed = largest_chunk(source, page, rect);
     let (part_bytes, narrowest) = parts(page, rect);
     if page.compression == Compression::Jpeg {
         let tables = page.jpeg_tables.map_or(0, |field| field.bytes());
         let library = jpeg::stream_working_bytes(page.chunk, stream_color(page));
         // Decoding goes up to the corner of the part, which is then cut out of that.
         let decoded = page.format.image_bytes(page.chunk);
-        return packed + tables + library + decoded;
+        return FIXED_BYTES + packed + tables + library + decoded;
     }
     let band = if page.columns() == 1 {
         let rows = rows::band_rows(page, rect);
@@ -154,18 +137,17 @@ fn working_bytes(source: &mut Source, page: &Page, rect: Rect) -> u64 {
     } else {
         part_bytes
     };
-    rows::working_bytes(page, packed, narrowest) + band
+    FIXED_BYTES + rows::working_bytes(page, packed, narrowest) + band
 }
 
-/// Decodes chunks that are not JPEG streams.
+/// Decodes chunks that are not JPEG streams, the largest of `packed` bytes.
 fn decode_rows(
     source: &mut Source,
     page: &Page,
     name: LevelName,
-    rect: Rect,
+    (rect, packed): (Rect, u64),
     sink: &mut dyn FnMut(Band<'_>) -> Flow,
 ) -> Result<(), Error> {
-    let packed = largest_chunk(source, page, rect);
     let (part_bytes, narrowest) = parts(page, rect);
     let mut reader = Rows::new(source, page, name, packed, narrowest)?;
     if page.columns() > 1 {
@@ -221,13 +203,12 @@ fn decode_jpeg(
     source: &mut Source,
     page: &Page,
     name: LevelName,
-    rect: Rect,
+    (rect, packed): (Rect, u64),
     limits: &Limits,
     sink: &mut dyn FnMut(Band<'_>) -> Flow,
 ) -> Result<(), Error> {
     let tables = jpeg_tables(source, page, limits)?;
     let color = stream_color(page);
-    let packed = largest_chunk(source, page, rect);
     let mut stream = allocate(source, packed)?;
     let mut pixels = Vec::new();
     let mut table = ChunkTable::new(page);
@@ -299,10 +280,21 @@ impl Decoder for TiffDecoder {
 
     fn working_bytes(&self, region: &Region) -> u64 {
         match self.page(region) {
-            Ok(page) => working_bytes(&mut self.source.borrow_mut(), page, region.rect),
+            Ok(page) => {
+                let packed = largest_chunk(&mut self.source.borrow_mut(), page, region.rect);
+                working_bytes(page, region.rect, packed)
+            }
             // Nothing is decoded then.
             Err(_) => 0,
         }
+    }
+
+    fn heap_bytes(&self) -> u64 {
+        let list = self.pictures.capacity() * size_of::<Vec<Page>>();
+        let pages = |picture: &Vec<Page>| picture.capacity() * size_of::<Page>();
+        let pages: usize = self.pictures.iter().map(pages).sum();
+        let name = self.source.borrow().name().len();
+        (size_of::<Self>() + list + pages + name) as u64
     }
 
     fn decode(
@@ -316,23 +308,20 @@ impl Decoder for TiffDecoder {
             return Ok(());
         }
         let source = &mut *self.source.borrow_mut();
-        let needed = working_bytes(source, page, rect);
-        if needed > self.limits.max_working_bytes {
-            return Err(Error::LimitExceeded {
-                name: source.name().to_owned(),
-                what: "memory for decoding",
-                requested: needed,
-                limit: self.limits.max_working_bytes,
-            });
-        }
+        let packed = largest_chunk(source, page, rect);
+        check_working(
+            source.name(),
+            working_bytes(page, rect, packed),
+            &self.limits,
+        )?;
         let name = LevelName {
             subimage: region.subimage,
             level: region.level,
         };
         if page.compression == Compression::Jpeg {
-            decode_jpeg(source, page, name, rect, &self.limits, sink)
+            decode_jpeg(source, page, name, (rect, packed), &self.limits, sink)
         } else {
-            decode_rows(source, page, name, rect, sink)
+            decode_rows(source, page, name, (rect, packed), sink)
         }
     }
 

@@ -1,7 +1,8 @@
 use pixelbank_image::{Access, Alpha, Channels, PixelFormat, SampleType, Size};
 
 use super::directory::{Directory, Field, Source};
-use crate::{Error, Limits};
+use crate::request::check_size;
+use crate::{Error, Format, Limits};
 
 pub(super) mod tag {
     pub const SUBFILE_TYPE: u16 = 254;
@@ -142,7 +143,7 @@ impl Page {
             required(source, directory, tag::WIDTH, "width")?,
             required(source, directory, tag::HEIGHT, "height")?,
         );
-        check_size(source, size, limits)?;
+        check_size(source.name(), Format::Tiff, size, limits)?;
         let (tiled, chunk) = match (
             directory.get(tag::TILE_WIDTH),
             directory.get(tag::TILE_LENGTH),
@@ -152,7 +153,7 @@ impl Page {
                     required(source, directory, tag::TILE_WIDTH, "tile width")?,
                     required(source, directory, tag::TILE_LENGTH, "tile length")?,
                 );
-                check_size(source, chunk, limits)?;
+                check_size(source.name(), Format::Tiff, chunk, limits)?;
                 (true, chunk)
             }
             _ => {
@@ -264,6 +265,12 @@ impl Page {
             .div_ceil(8)
     }
 
+    /// Bytes of a whole chunk of one plane, once decompressed.
+    pub(super) fn raw_chunk_bytes(&self) -> u64 {
+        self.raw_row_bytes()
+            .saturating_mul(u64::from(self.chunk.height))
+    }
+
     /// Whether pixels are delivered byte for byte as they stand in the file, apart from the order of bytes, the
     /// predictor and inversion, which need no second buffer.
     pub(super) fn is_direct(&self) -> bool {
@@ -339,23 +346,6 @@ fn required(
         Some(_) => Err(source.malformed(format!("its {what} is out of range"))),
         None => Err(source.malformed(format!("it has no {what}"))),
     }
-}
-
-fn check_size(source: &Source, size: Size, limits: &Limits) -> Result<(), Error> {
-    let exceeded = |what, requested, limit| Error::LimitExceeded {
-        name: source.name().to_owned(),
-        what,
-        requested,
-        limit,
-    };
-    let side = size.width.max(size.height);
-    if side > limits.max_side {
-        return Err(exceeded("a side", side.into(), limits.max_side.into()));
-    }
-    if size.pixels() > limits.max_pixels {
-        return Err(exceeded("a pixel count", size.pixels(), limits.max_pixels));
-    }
-    Ok(())
 }
 
 /// The value of a field that has one per sample, all of which must agree.

@@ -9,12 +9,20 @@ use zstd::stream::raw::{DParameter, Decoder as Zstd, InBuffer, Operation, OutBuf
 use super::directory::Source;
 use super::page::{Compression, Page};
 use crate::Error;
+use crate::request::zeroed;
 
 /// Packed bytes that are read at once at most.
 const MAX_BUFFER_BYTES: u64 = 256 << 10;
 
-/// Zstandard frames that look further back are refused: a single one could claim 2 GiB.
-const ZSTD_WINDOW_LOG: u32 = 24;
+/// Plain bytes go straight to their place, bar those of short rows.
+const PLAIN_BUFFER_BYTES: u64 = 4096;
+
+/// Chunks of up to so many bytes are unpacked from Zstandard at once. Streaming would need a buffer as large as the frame
+/// looks back, which is 4 MiB for the small tiles of libtiff, too, since it does not write how large they are.
+const ZSTD_WHOLE_BYTES: u64 = 4 << 20;
+
+/// Zstandard frames of larger chunks that look further back are refused: a single one could claim 2 GiB.
+const ZSTD_WINDOW_LOG: u32 = 23;
 
 /// Why a chunk could not be unpacked; the caller knows which one it was.
 #[derive(Debug)]
@@ -37,18 +45,7 @@ impl From<&str> for Fault {
 
 /// A zeroed buffer, or an error where the system has no more memory.
 pub(super) fn allocate(source: &Source, bytes: u64) -> Result<Vec<u8>, Error> {
-    let mut buffer = Vec::new();
-    let reserved = usize::try_from(bytes)
-        .ok()
-        .and_then(|bytes| buffer.try_reserve_exact(bytes).ok().map(|()| bytes));
-    let Some(bytes) = reserved else {
-        return Err(Error::Io {
-            name: source.name().to_owned(),
-            source: std::io::ErrorKind::OutOfMemory.into(),
-        });
-    };
-    buffer.resize(bytes, 0);
-    Ok(buffer)
+    zeroed(source.name(), bytes)
 }
 
 /// The packed bytes of one chunk, read piece by piece.
@@ -117,6 +114,13 @@ enum State {
         /// Whether the end of the frame was reached.
         ended: bool,
     },
+    /// A chunk that was unpacked at once.
+    ZstdWhole {
+        zstd: zstd::bulk::Decompressor<'static>,
+        chunk: Vec<u8>,
+        start: usize,
+        end: usize,
+    },
     Fax3(Option<Group3Decoder<Bits>>),
     Fax4(Option<Group4Decoder<Bits>>),
 }
@@ -139,22 +143,31 @@ impl fmt::Debug for Unpacker {
 /// An upper bound of the bytes that an [`Unpacker`] holds for chunks of at most `packed_bytes`.
 pub(super) fn working_bytes(page: &Page, packed_bytes: u64) -> u64 {
     // Measured with a counting allocator, and rounded up: zlib-rs keeps a 32 KiB window and its tables in one block;
-    // weezl 4,096 links and a buffer; zstd its context and twice a block of 128 KiB.
+    // weezl 4,096 links and a buffer; zstd its context and, streaming, the window and two blocks of 128 KiB.
     let state = match page.compression {
         Compression::None | Compression::PackBits | Compression::Jpeg => 0,
         Compression::Deflate => 64 << 10,
         Compression::Lzw => 72 << 10,
+        Compression::Zstd if is_zstd_whole(page) => (112 << 10) + page.raw_chunk_bytes(),
         Compression::Zstd => {
-            (512 << 10)
-                + (1 << ZSTD_WINDOW_LOG).min(page.raw_row_bytes() * u64::from(page.chunk.height))
+            let window = page.raw_chunk_bytes().min(1 << ZSTD_WINDOW_LOG);
+            (448 << 10) + window
         }
         Compression::Fax3 | Compression::Fax4 => packed_bytes + 8 * u64::from(page.chunk.width),
     };
     state + buffer_bytes(page, packed_bytes)
 }
 
+fn is_zstd_whole(page: &Page) -> bool {
+    page.compression == Compression::Zstd && page.raw_chunk_bytes() <= ZSTD_WHOLE_BYTES
+}
+
 fn buffer_bytes(page: &Page, packed_bytes: u64) -> u64 {
-    packed_bytes.min((MAX_BUFFER_BYTES / page.planes() as u64).max(4096))
+    packed_bytes.min(match page.compression {
+        Compression::None => PLAIN_BUFFER_BYTES,
+        Compression::Zstd if is_zstd_whole(page) => packed_bytes,
+        _ => (MAX_BUFFER_BYTES / page.planes() as u64).max(4096),
+    })
 }
 
 impl Unpacker {
@@ -172,6 +185,12 @@ impl Unpacker {
                 literal: 0,
                 repeat: 0,
                 value: 0,
+            },
+            Compression::Zstd if is_zstd_whole(page) => State::ZstdWhole {
+                zstd: zstd::bulk::Decompressor::new().map_err(|error| io_error(source, error))?,
+                chunk: allocate(source, page.raw_chunk_bytes())?,
+                start: 0,
+                end: 0,
             },
             Compression::Zstd => {
                 let mut zstd = Zstd::new();
@@ -218,6 +237,19 @@ impl Unpacker {
                 *ended = false;
                 zstd.reinit()
                     .map_err(|error| Fault::Damaged(error.to_string()))?;
+            }
+            State::ZstdWhole {
+                zstd,
+                chunk,
+                start,
+                end,
+            } => {
+                // The buffer is as large as the largest chunk that was announced.
+                let bytes = self.packed.peek(source)?;
+                (*start, *end) = (0, 0);
+                *end = zstd
+                    .decompress_to_buffer(bytes, chunk.as_mut_slice())
+                    .map_err(|error| Fault::Damaged(format!("its zstd frame: {error}")))?;
             }
             State::Fax3(fax) => {
                 // TIFF ends the last row with nothing, where the decoder waits for the mark that ends a row.
@@ -336,6 +368,16 @@ impl Unpacker {
                         return Err("its zstd frame ends early".into());
                     }
                 }
+                State::ZstdWhole {
+                    chunk, start, end, ..
+                } => {
+                    if *end - *start < rest.len() {
+                        return Err("its zstd frame ends early".into());
+                    }
+                    rest.copy_from_slice(&chunk[*start..*start + rest.len()]);
+                    *start += rest.len();
+                    done = out.len();
+                }
                 State::Fax3(fax) => {
                     let row = row_bytes(self.width).min(rest.len());
                     let fax = fax.as_mut().ok_or("it was not started")?;
@@ -413,9 +455,17 @@ impl Unpacker {
         row_bytes: usize,
         scratch: &mut [u8],
     ) -> Result<(), Fault> {
-        if matches!(self.state, State::Plain) {
-            self.packed.skip(u64::from(rows) * row_bytes as u64);
-            return Ok(());
+        let bytes = u64::from(rows) * row_bytes as u64;
+        match &mut self.state {
+            State::Plain => {
+                self.packed.skip(bytes);
+                return Ok(());
+            }
+            State::ZstdWhole { start, end, .. } => {
+                *start = (*end).min(*start + bytes as usize);
+                return Ok(());
+            }
+            _ => {}
         }
         let at_once = scratch.len() / row_bytes;
         let mut left = rows as usize;

@@ -5,12 +5,16 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 mod bmp;
+mod exr;
 mod gif;
 mod hdr;
+mod jpeg;
 mod png;
 mod pnm;
 mod qoi;
 mod tga;
+mod tiff;
+mod webp;
 
 use pixelbank_codec::{Format, Input};
 use pixelbank_image::{Channels, PixelFormat, SampleType, Size};
@@ -74,6 +78,10 @@ pub fn all() -> Vec<Sample> {
         tga::samples(),
         qoi::samples(),
         hdr::samples(),
+        tiff::samples(),
+        exr::samples(),
+        jpeg::samples(),
+        webp::samples(),
     ]
     .concat()
 }
@@ -89,6 +97,10 @@ pub fn large() -> Vec<Sample> {
         tga::large(size),
         qoi::large(size),
         hdr::large(size),
+        tiff::large(size),
+        exr::large(size),
+        jpeg::large(size),
+        webp::large(size),
     ]
     .concat()
 }

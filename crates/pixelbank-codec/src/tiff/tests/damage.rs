@@ -51,7 +51,7 @@ fn spare_rows_of_the_last_strip_are_no_damage() {
     page.set(tag::ROWS_PER_STRIP, 3, &[8]);
     page.set(tag::COMPRESSION, 3, &[8]);
     page.chunks = pixels.chunks(40 * 8).map(deflate).collect();
-    let mut decoder = open(&file(&[page.clone()], LITTLE).0).unwrap();
+    let mut decoder = open(&file(std::slice::from_ref(&page), LITTLE).0).unwrap();
     assert!(whole(&mut *decoder, 0, 0) == pixels[..400]);
     page.chunks[1] = deflate(&noise(40 * 100));
     let mut decoder = open(&file(&[page], LITTLE).0).unwrap();

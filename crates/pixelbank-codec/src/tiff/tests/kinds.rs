@@ -30,7 +30,6 @@ where
         image.rows_per_strip(rows).unwrap();
     }
     image.write_data(samples).unwrap();
-    drop(file);
     bytes
 }
 
@@ -110,7 +109,7 @@ fn tiles_of_every_layout_come_back() {
         for page in [plain, packed, zstd] {
             for order in [Order::Little, Order::Big] {
                 for big in [false, true] {
-                    let (bytes, _) = file(&[page.clone()], Layout { order, big });
+                    let (bytes, _) = file(std::slice::from_ref(&page), Layout { order, big });
                     check(&bytes, PixelFormat::RGB8, &pixels);
                     let access = open(&bytes).unwrap().info().subimages[0].levels[0].access;
                     assert_eq!(access, Access::Chunks(tile));
@@ -176,7 +175,7 @@ fn colour_tables_are_looked_up() {
     (table[3], table[16 + 3], table[32 + 3]) = (0xff00, 0x8012, 0x01ff);
     let mut page = one_row(4, 3, 2, &[0x30]);
     page.set(tag::COLOR_MAP, 3, &table);
-    let mut decoder = open(&file(&[page.clone()], LITTLE).0).unwrap();
+    let mut decoder = open(&file(std::slice::from_ref(&page), LITTLE).0).unwrap();
     assert_eq!(decoder.info().subimages[0].format, PixelFormat::RGB8);
     assert_eq!(whole(&mut *decoder, 0, 0), [255, 128, 1, 0, 0, 0]);
     page.set(tag::COLOR_MAP, 3, &table[..47]);
@@ -209,7 +208,7 @@ fn high_strips_are_chunks_only_where_rows_can_be_sought() {
     let mut page = TestPage::new(size, None, 1, 8);
     let pixels = noise(size.pixels() as usize);
     page.chunks.push(pixels.clone());
-    let mut decoder = open(&file(&[page.clone()], LITTLE).0).unwrap();
+    let mut decoder = open(&file(std::slice::from_ref(&page), LITTLE).0).unwrap();
     assert_eq!(
         decoder.info().subimages[0].levels[0].access,
         Access::Chunks(Size::new(1000, 1048))
@@ -261,7 +260,7 @@ fn metadata_is_found() {
     page.set(tag::ICC, 7, &[1, 2, 3, 4, 5]);
     page.set(tag::XMP, 1, &text("<x/>"));
     for order in [Order::Little, Order::Big] {
-        let (bytes, _) = file(&[page.clone()], Layout { order, big: false });
+        let (bytes, _) = file(std::slice::from_ref(&page), Layout { order, big: false });
         let mut decoder = open(&bytes).unwrap();
         let spec = &decoder.info().subimages[0];
         assert_eq!(spec.orientation, pixelbank_image::Orientation::Rotate90);

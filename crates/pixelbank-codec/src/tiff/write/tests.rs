@@ -48,8 +48,7 @@ fn written(
         y += height;
     }
     writer.finish().unwrap();
-    let bytes = out.0.lock().unwrap().get_ref().clone();
-    bytes
+    out.0.lock().unwrap().get_ref().clone()
 }
 
 fn open(bytes: &[u8]) -> Box<dyn Decoder> {
