@@ -13,7 +13,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / 'bench/data'
 RESULTS = ROOT / 'bench/results'
-PROGRAM = ROOT / 'target/release/pixelbank'
+# Another build can be measured by naming it.
+PROGRAM = Path(os.environ.get('PIXELBANK', ROOT / 'target/release/pixelbank'))
 ROUNDS = int(os.environ.get('ROUNDS', '5'))
 MIB = 1 << 20
 TICK = os.sysconf('SC_CLK_TCK')

@@ -36,11 +36,13 @@ http {{
 
 # Each thread takes the tiles in an order of its own, the same in every run.
 WRK = '''
-local paths = {}
-for line in io.lines("%s") do paths[#paths + 1] = wrk.format("GET", line) end
 local threads = 0
 function setup(thread) thread:set("first", threads); threads = threads + 1 end
 local at
+local paths = {}
+function init()
+    for line in io.lines("%s") do paths[#paths + 1] = wrk.format("GET", line) end
+end
 function request()
     at = ((at or first * 1337) + 1567) %% #paths
     return paths[at + 1]
@@ -57,10 +59,13 @@ def nginx(work, port):
 def wrk(port, paths, script, pid):
     script.write_text(WRK % paths)
     before = tree_cpu_seconds(pid)
-    out = subprocess.run(
+    done = subprocess.run(
         ['wrk', '-t2', '-c8', f'-d{SECONDS}s', '-s', str(script), f'http://127.0.0.1:{port}/'],
-        check=True, capture_output=True, text=True,
-    ).stdout
+        capture_output=True, text=True,
+    )
+    if done.returncode != 0:
+        raise SystemExit(f'wrk: {done.stdout}{done.stderr}')
+    out = done.stdout
     cpu = tree_cpu_seconds(pid) - before
     requests = int(re.search(r'(\d+) requests in', out)[1])
     wrong = re.search(r'(Non-2xx.*|Socket errors.*)', out)
