@@ -1,38 +1,21 @@
-//! The C library's allocator, told to give memory back.
+//! jemalloc for the whole process, the C libraries included, with freed pages given back after 20 ms.
 //!
-//! Everything of 128 KiB and more, tiles among it, becomes a mapping of its own that goes back to the system when it is
-//! freed; the rest shares a few arenas, trimmed when the budget trims. Measured against jemalloc and mimalloc in
-//! `docs/benchmarks.md`.
+//! The budget is only as good as the allocator: what is freed must leave the process, or another file's tiles would come
+//! on top of it. Measured in `docs/benchmarks.md` against glibc's, whose arenas keep twice the budget in holes, and
+//! mimalloc, which gives back only pages that are empty as a whole.
 
-use pixelbank::memory::Bank;
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// Sets the allocator up; to be called before any thread starts.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-pub fn set_up() {
-    // SAFETY: mallopt takes two integers and changes settings of the allocator under its own lock. Setting the threshold
-    // also stops it from growing by itself, which would keep freed tiles resident.
-    unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, 128 << 10);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, 1 << 20);
-        libc::mallopt(libc::M_ARENA_MAX, 4);
-    }
-}
+/// Read by jemalloc when it starts. Freed pages wait 20 ms, so that tile after tile can use the same ones; a thread gives
+/// them back, as an idle program makes no calls in which to do so. Two arenas, as each has its own holes.
+const SETTINGS: &std::ffi::CStr =
+    c"background_thread:true,dirty_decay_ms:20,muzzy_decay_ms:0,narenas:2";
 
-/// Has the allocator return its free pages whenever the bank trims.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-pub fn trim_with(bank: &Bank) {
-    bank.after_trim(|| {
-        // SAFETY: malloc_trim walks the allocator's own free lists under its locks.
-        unsafe {
-            libc::malloc_trim(0);
-        }
-    });
-}
-
-/// Other systems' allocators are left as they are.
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-pub fn set_up() {}
-
-/// Other systems' allocators are left as they are.
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-pub fn trim_with(_bank: &Bank) {}
+/// The symbol that jemalloc looks for: a pointer to text, or null.
+#[unsafe(export_name = "malloc_conf")]
+static MALLOC_CONF: Option<&'static std::ffi::c_char> = {
+    // SAFETY: the pointer is to a static string's first character, which is there even in an empty string, and C reads on
+    // from it only within that string.
+    Some(unsafe { &*SETTINGS.as_ptr() })
+};

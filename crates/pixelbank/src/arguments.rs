@@ -66,7 +66,6 @@ impl Budget {
             );
         }
         let bank = config.open()?;
-        crate::allocator::trim_with(&bank);
         Ok(Means { bank, scratch_dir })
     }
 }

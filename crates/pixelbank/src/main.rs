@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 all went well, 1 something failed (which, stands on standard error), 2 the command line was wrong.
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod allocator;
 mod arguments;
 mod commands;
@@ -15,7 +16,6 @@ use clap::Parser;
 use crate::arguments::{Arguments, Command};
 
 fn main() -> ExitCode {
-    allocator::set_up();
     let arguments = Arguments::parse();
     let budget = &arguments.budget;
     let done = match arguments.command {

@@ -1,0 +1,4 @@
+//! The system's allocator.
+fn main() {
+    allocators::run();
+}
