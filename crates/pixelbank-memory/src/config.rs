@@ -289,9 +289,9 @@ mod tests {
             unknown.contains("account.fish") && unknown.contains("tiles"),
             "{unknown}"
         );
-        let key = file("[budget]\nmemroy = 1").unwrap_err().to_string();
+        let key = file("[budget]\nspace = 1").unwrap_err().to_string();
         assert!(
-            key.contains("memroy") && key.contains("config.toml"),
+            key.contains("space") && key.contains("config.toml"),
             "{key}"
         );
         let mut config = Config::default();

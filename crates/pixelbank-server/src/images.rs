@@ -60,6 +60,9 @@ fn not_modified(etag: &str, modified: SystemTime) -> Response<Body> {
     *response.status_mut() = StatusCode::NOT_MODIFIED;
     *response.headers_mut() = revalidation(etag, modified);
     response
+        .headers_mut()
+        .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY_ORIGIN);
+    response
 }
 
 /// The answer to any request below `/iiif/`.

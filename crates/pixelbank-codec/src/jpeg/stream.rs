@@ -209,7 +209,7 @@ mod tests {
         stream
     }
 
-    /// Cuts a stream into its tables and the rest, as TIFF stores them, without any APPn marker.
+    /// Cuts a stream into its tables and the rest, as TIFF stores them, without markers of applications.
     fn split(stream: &[u8]) -> (Vec<u8>, Vec<u8>) {
         let (mut tables, mut rest) = (SOI.to_vec(), SOI.to_vec());
         let mut at = 2;

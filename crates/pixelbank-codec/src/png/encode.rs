@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pixelbank_image::{Channels, PixelFormat, SampleType, Size, View};
 use png::{BitDepth, ColorType, DeflateCompression, EncodingError, Filter};
@@ -41,7 +42,8 @@ impl PngOptions {
 ///
 /// Takes grey and RGB, with or without straight alpha, in 8 or 16 bits.
 pub struct PngWriter {
-    stream: png::StreamWriter<'static, Box<dyn Write + Send>>,
+    stream: png::StreamWriter<'static, Shared>,
+    out: Shared,
     size: Size,
     format: PixelFormat,
     rows: u32,
@@ -71,12 +73,16 @@ impl PngWriter {
         options: &PngOptions,
         embed: &Embed<'_>,
     ) -> Result<Self, Error> {
-        let out: Box<dyn Write + Send> = Box::new(out);
-        let stream = start(out, size, format, options, embed)?
+        let out = Shared(Arc::new(Mutex::new(Output {
+            out: Box::new(out),
+            failure: None,
+        })));
+        let stream = start(out.clone(), size, format, options, embed)?
             .into_stream_writer()
             .map_err(failed)?;
         Ok(Self {
             stream,
+            out,
             size,
             format,
             rows: 0,
@@ -121,7 +127,54 @@ impl RowWriter for PngWriter {
                 self.rows, self.size.height
             )));
         }
-        self.stream.finish().map_err(failed)
+        self.stream.finish().map_err(failed)?;
+        self.out.end().map_err(|error| failed(error.into()))
+    }
+}
+
+/// Where the file goes. The library writes the end of the file when its writer is dropped, where an error has no way out
+/// and nothing is flushed: so the output is kept here too, with the first error that it gave.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<Output>>);
+
+struct Output {
+    out: Box<dyn Write + Send>,
+    failure: Option<io::Error>,
+}
+
+impl Shared {
+    fn with<T>(&self, act: impl FnOnce(&mut dyn Write) -> io::Result<T>) -> io::Result<T> {
+        let mut output = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = act(&mut *output.out);
+        if let Err(error) = &done
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            let kept = io::Error::new(error.kind(), error.to_string());
+            output.failure.get_or_insert(kept);
+        }
+        done
+    }
+
+    /// Flushes; fails where anything before did.
+    fn end(&self) -> io::Result<()> {
+        self.with(|out| out.flush())?;
+        let failure = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .failure
+            .take();
+        failure.map_or(Ok(()), Err)
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.with(|out| out.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.with(|out| out.flush())
     }
 }
 
