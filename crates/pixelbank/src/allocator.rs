@@ -7,10 +7,11 @@
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// Read by jemalloc when it starts. Freed pages wait 20 ms, so that tile after tile can use the same ones; a thread gives
-/// them back, as an idle program makes no calls in which to do so. Two arenas, as each has its own holes.
+/// Read by jemalloc when it starts. Blocks of 128 KiB and more, tiles and decoders' frames, go back at once: the thread that
+/// purges wakes only every 100 ms, by when the budget has been spent again. Smaller ones wait 20 ms to be used again, and
+/// the thread gives back those of a program that has become idle. Two arenas, as each has its own holes.
 const SETTINGS: &std::ffi::CStr =
-    c"background_thread:true,dirty_decay_ms:20,muzzy_decay_ms:0,narenas:2";
+    c"background_thread:true,dirty_decay_ms:20,muzzy_decay_ms:0,narenas:2,oversize_threshold:131072";
 
 /// The symbol that jemalloc looks for: a pointer to text, or null.
 #[unsafe(export_name = "malloc_conf")]
