@@ -250,11 +250,7 @@ impl Shard {
             };
             // Handles are cloned from the map under this lock only, so a count of one stays one.
             let in_use = Arc::strong_count(&entry.tile.0) > 1;
-            let keep = if from_small {
-                in_use || entry.uses > 0
-            } else {
-                in_use || entry.uses > 0
-            };
+            let keep = in_use || entry.uses > 0;
             if keep {
                 let bytes = entry.tile.bytes();
                 if from_small {

@@ -202,7 +202,7 @@ fn main() {
         5,
         1,
         || {
-            black_box(encode_jpeg(view, &options, &embed));
+            let _ = black_box(encode_jpeg(view, &options, &embed));
         },
         {
             let mut out = vec![0; 16 << 20];
@@ -226,7 +226,7 @@ fn main() {
         15,
         100,
         || {
-            black_box(encode_jpeg(view, &options, &embed));
+            let _ = black_box(encode_jpeg(view, &options, &embed));
         },
         {
             let mut out = vec![0; 1 << 20];
