@@ -4,7 +4,7 @@
 
 The tests get the address of the page in PIXELBANK_URL (no slash at its end), the budget in PIXELBANK_LIMIT_BYTES, and
 the browser's path in CHROMIUM. The folder that is served has `large/`, with one photograph of 48 megapixels, and
-`small/`, with forty of 2 megapixels.
+`small/`, with forty of 2 megapixels and one file that is no picture.
 """
 
 import os
@@ -34,9 +34,10 @@ def main():
             target = pathlib.Path(folder, name)
             command = [binary, "sample", target, "--count", str(count), "--megapixels", str(megapixels)]
             subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+        pathlib.Path(folder, "small", "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
         with serving(binary, folder, "--memory", f"{MEMORY_MIB}M") as server:
             environment = os.environ | {
-                "CHROMIUM": browser,
+                "PIXELBANK_CHROMIUM": browser,
                 "PIXELBANK_LIMIT_BYTES": str(MEMORY_MIB << 20),
                 "PIXELBANK_URL": f"http://{server.host}",
             }

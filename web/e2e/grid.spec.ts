@@ -46,7 +46,7 @@ test('scrolls from the first picture to the last with few elements and few reque
 
 test('keeps the scroll position over the viewer and over a reload', async ({ page }) => {
   // A small window, so that two dozen pictures are enough to scroll.
-  await page.setViewportSize({ width: 860, height: 480 });
+  await page.setViewportSize({ width: 860, height: 640 });
   await open_grid(page);
   const scroller = page.locator('.grid-scroller');
   await scroller.evaluate((element) => element.scrollTo(0, element.clientHeight * 1.4));
@@ -54,11 +54,15 @@ test('keeps the scroll position over the viewer and over a reload', async ({ pag
   const before = await top();
   // The position is kept with the history entry once the scrolling has ended.
   await expect.poll(() => page.evaluate(() => history.state?.anchor?.item ?? 0)).toBeGreaterThan(0);
-  const index = await page.evaluate(() => {
-    const middle = innerHeight / 2;
-    const links = [...document.querySelectorAll<HTMLElement>('.cell-link[data-id]')];
-    const link = links.find((one) => one.getBoundingClientRect().top < middle && one.getBoundingClientRect().bottom > middle);
-    return link!.dataset['index']!;
+  // One that is in view with room around it: returning to one that is cut off brings the rest of it into view.
+  const index = await scroller.evaluate((element) => {
+    const frame = element.getBoundingClientRect();
+    const links = [...element.querySelectorAll<HTMLElement>('.cell-link[data-id]')];
+    const whole = links.find((one) => {
+      const { top, bottom } = one.getBoundingClientRect();
+      return top > frame.top + 40 && bottom < frame.bottom - 40;
+    });
+    return whole!.dataset['index']!;
   });
   await page.locator(`.cell-link[data-index="${index}"]`).click();
   await expect(page.locator('.viewer')).toHaveAttribute('data-index', index);
