@@ -28,9 +28,10 @@ impl Input {
     pub fn path(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let name = path.to_string_lossy().into_owned();
-        let opened = File::open(path).and_then(|file| {
-            if file.metadata()?.is_file() {
-                Ok(file)
+        // Asked before it is opened: opening a pipe would wait for somebody to write to it.
+        let opened = std::fs::metadata(path).and_then(|kind| {
+            if kind.is_file() {
+                File::open(path)
             } else {
                 Err(io::Error::other("not a regular file"))
             }
