@@ -131,7 +131,10 @@ impl Passes {
             if missing.is_empty() {
                 return Ok(());
             }
-            let pass = self.join(cache, place, native, &missing);
+            let Some(pass) = self.join(cache, place, native, &missing) else {
+                pending = missing;
+                continue;
+            };
             pending = pass.collect(missing, wait, until_end, &place, each)?;
             // What the pass had made before it was asked is looked for once where it is kept; after that, only a new pass
             // helps.
@@ -139,14 +142,15 @@ impl Passes {
         }
     }
 
-    /// The pass under way over that level, or a new one, with the wishes made known to it before it can end.
+    /// The pass under way over that level, or a new one, with the wishes made known to it before it can end; `None` where
+    /// a wish has come true meanwhile.
     fn join(
         &self,
         cache: &Arc<Inner>,
         place: Place<'_>,
         native: u32,
         wishes: &[Pending],
-    ) -> Arc<Pass> {
+    ) -> Option<Arc<Pass>> {
         let key = LevelKey {
             level: native,
             ..place.level_key()
@@ -155,7 +159,15 @@ impl Passes {
         if let Some(pass) = active.get(&key).filter(|pass| !pass.cancel.is_cancelled()) {
             let pass = Arc::clone(pass);
             pass.want(wishes);
-            return pass;
+            return Some(pass);
+        }
+        // A pass leaves this table after its tiles are in the store: one that ended since the caller looked there has
+        // made them, and need not be run again.
+        if wishes
+            .iter()
+            .any(|wish| cache.store.get(&wish.key).is_some())
+        {
+            return None;
         }
         let pass = Arc::new(Pass {
             state: Mutex::default(),
@@ -175,7 +187,7 @@ impl Passes {
             }),
         };
         self.workers.submit(move || job.run());
-        pass
+        Some(pass)
     }
 }
 
