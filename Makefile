@@ -18,13 +18,14 @@ STEP := scripts/step.sh
 PROGRAM := target/debug/pixelbank
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -not -path '*/test-results/*' 2>/dev/null)
 
-# For `make run`; handed over in the environment, which needs no quoting.
-export PHOTOS PORT MEMORY SAMPLE_COUNT SAMPLE_MEGAPIXELS
+# For `make run`; handed over in the environment, which needs no quoting. Exported behind their defaults: a bare `export`
+# defines a variable, and `?=` passes over what is defined.
 PHOTOS ?=
 PORT ?=
 MEMORY ?=
 SAMPLE_COUNT ?= 60
 SAMPLE_MEGAPIXELS ?= 12
+export PHOTOS PORT MEMORY SAMPLE_COUNT SAMPLE_MEGAPIXELS
 
 .PHONY: help
 help: ## Show this list
