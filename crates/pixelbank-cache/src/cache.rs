@@ -1,4 +1,4 @@
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,27 +7,33 @@ use pixelbank_codec::Decoder;
 use pixelbank_image::Size;
 use pixelbank_memory::{Account, Bank, Holder, Reclaim, Wait};
 
-use crate::files::{File, Files, Open};
+use crate::files::Files;
 use crate::flight::Flights;
 use crate::image::Image;
 use crate::load::GroupKey;
 use crate::pass::Passes;
+use crate::readers::Readers;
+use crate::source::{Opener, Source};
 use crate::spill::Spills;
-use crate::stats::Counters;
+use crate::stats::{Counters, Striped};
 use crate::store::{Store, Tile};
-use crate::{Error, Stats};
+use crate::{Error, FileStats, Stats};
 
 /// How a [`Cache`] is made.
 pub struct CacheOptions {
     /// The owner that the ledger shows for what the cache holds.
     pub name: String,
-    /// Turns a key into an open image: a file by [`pixelbank_codec::open`], or anything else that can decode itself.
-    pub open: Open,
+    /// What the keys mean: files, or anything else that can decode itself.
+    pub source: Box<dyn Source>,
     /// The size of tiles of files that have none of their own. An even number of rows; 256 × 256 unless changed. Larger
     /// ones cost less overhead, and more bytes for a small look.
     pub tile: Size,
     /// Passes that run at once. More use more processors, and more memory for their strips.
     pub decode_threads: usize,
+    /// How often a load is tried again where storage failed, which it may do for a moment.
+    pub retries: u32,
+    /// After how many failures a file is not tried again; `None` tries always.
+    pub max_failures: Option<u64>,
     /// Where scratch files are made.
     pub scratch_dir: PathBuf,
 }
@@ -41,11 +47,18 @@ impl CacheOptions {
         + Sync
         + 'static,
     ) -> Self {
+        Self::from_source(name, Opener(open))
+    }
+
+    /// The defaults, over the images of `source`.
+    pub fn from_source(name: &str, source: impl Source + 'static) -> Self {
         Self {
             name: name.to_owned(),
-            open: Box::new(open),
+            source: Box::new(source),
             tile: Size::new(256, 256),
             decode_threads: std::thread::available_parallelism().map_or(2, usize::from),
+            retries: 0,
+            max_failures: None,
             scratch_dir: std::env::temp_dir(),
         }
     }
@@ -73,8 +86,13 @@ pub(crate) struct Inner {
     pub groups: Flights<GroupKey, Arc<[Tile]>>,
     pub passes: Passes,
     pub counters: Arc<Counters>,
+    pub hits: Striped,
     pub tiles: Holder,
     pub working: Holder,
+    pub notes: Holder,
+    pub retries: u32,
+    pub max_failures: Option<u64>,
+    name: String,
 }
 
 impl Cache {
@@ -90,16 +108,13 @@ impl Cache {
             )));
         }
         let name = options.name.as_str();
-        let files = Arc::new(Files::new(bank, name, options.open, tile)?);
+        let readers = Arc::new(Readers::new(bank, name, options.source)?);
+        let files = Arc::new(Files::new(bank, name, readers.clone(), tile));
         let store = Arc::new(Store::new());
         let spills = Arc::new(Spills::new(bank, options.scratch_dir, name)?);
         // The bank holds these weakly: they go with the cache.
-        let reclaimers: [Arc<dyn Reclaim>; 4] = [
-            store.clone(),
-            spills.clone(),
-            files.clone(),
-            files.idle_readers(),
-        ];
+        let reclaimers: [Arc<dyn Reclaim>; 4] =
+            [store.clone(), spills.clone(), files.clone(), readers];
         for reclaimer in &reclaimers {
             bank.add_reclaimer(reclaimer);
         }
@@ -113,8 +128,13 @@ impl Cache {
             groups: Flights::new(),
             passes,
             counters: Arc::default(),
-            tiles: bank.holder(Account::Tiles, "tile", name),
+            hits: Striped::default(),
+            tiles: bank.holder(Account::Tiles, TILE, name),
             working: bank.holder(Account::Scratch, "decoding", name),
+            notes: bank.holder(Account::Descriptors, "statistics", name),
+            retries: options.retries,
+            max_failures: options.max_failures,
+            name: options.name,
         })))
     }
 
@@ -123,16 +143,27 @@ impl Cache {
     /// # Errors
     /// What is wrong with the file, or with the budget.
     pub fn image(&self, key: &OsStr, wait: &Wait) -> Result<Image, Error> {
-        let file: Arc<File> = self.0.files.describe(key, wait)?;
+        let file = self.0.files.describe(key, wait)?;
         Ok(Image::new(Arc::clone(&self.0), file))
     }
 
     /// Forgets what is known of a file, its tiles included: call it when the file has changed. Handles and readers under way
     /// go on with the old pixels.
     pub fn invalidate(&self, key: &OsStr) {
-        let id = self.0.files.forget(key);
-        self.0.store.remove(Some(id));
-        self.0.spills.remove(Some(id));
+        for id in self.0.files.forget(key) {
+            self.0.store.remove(Some(id));
+            self.0.spills.remove(Some(id));
+        }
+    }
+
+    /// Forgets every file that is not any more what it was when it was described, by its source's
+    /// [stamp](Source::stamp); their keys.
+    pub fn invalidate_changed(&self) -> Vec<OsString> {
+        let changed = self.0.files.changed();
+        for key in &changed {
+            self.invalidate(key);
+        }
+        changed
     }
 
     /// Forgets all files.
@@ -144,9 +175,34 @@ impl Cache {
 
     /// What the cache did so far.
     pub fn stats(&self) -> Stats {
-        let mut stats = self.0.counters.snapshot();
-        stats.opens = self.0.files.opens();
-        stats.evictions = self.0.store.evictions();
+        let inner = &*self.0;
+        let mut stats = inner.counters.snapshot();
+        let readers = &inner.files.readers;
+        stats.hits = inner.hits.sum();
+        stats.opens = readers.opens();
+        stats.files = inner.files.n_known();
+        stats.evictions = inner.store.evictions();
+        let io = readers.source().io();
+        (stats.read_bytes, stats.read_nanos) = (io.bytes, io.nanos);
+        let ledger = inner.bank.ledger();
+        let mut rows = ledger.types.iter();
+        if let Some(row) = rows.find(|row| row.kind == TILE && row.owner == inner.name) {
+            (stats.tile_bytes, stats.peak_tile_bytes) = (row.live_bytes, row.peak_bytes);
+        }
+        stats
+    }
+
+    /// What the cache did with each file that it knows, those first whose decoding took longest.
+    pub fn file_stats(&self) -> Vec<FileStats> {
+        let files = self.0.files.all();
+        let mut stats: Vec<_> = files
+            .iter()
+            .map(|file| file.counters.snapshot(&file.key))
+            .collect();
+        stats.sort_by(|a, b| b.decode_nanos.cmp(&a.decode_nanos).then(a.key.cmp(&b.key)));
         stats
     }
 }
+
+/// The type of tiles in the ledger.
+const TILE: &str = "tile";

@@ -7,6 +7,22 @@ pub enum Error {
     /// The file could not be read.
     #[error(transparent)]
     Codec(Arc<pixelbank_codec::Error>),
+    /// A part of the file is damaged; the rest of it may be whole.
+    #[error("{what}: {source}")]
+    Tile {
+        /// File, subimage, level and tile.
+        what: String,
+        /// What is wrong with it.
+        source: Arc<pixelbank_codec::Error>,
+    },
+    /// The file failed so often that it is not tried again before it is [invalidated](crate::Cache::invalidate).
+    #[error("{name} failed {failures} times and is not tried again")]
+    GivenUp {
+        /// The file.
+        name: String,
+        /// How often.
+        failures: u64,
+    },
     /// The budget has no room.
     #[error(transparent)]
     Memory(Arc<pixelbank_memory::Error>),
@@ -43,6 +59,14 @@ impl From<pixelbank_image::Error> for Error {
 }
 
 impl Error {
+    /// What the codec said, where the file is the reason.
+    pub fn codec(&self) -> Option<&pixelbank_codec::Error> {
+        match self {
+            Self::Codec(error) | Self::Tile { source: error, .. } => Some(error),
+            _ => None,
+        }
+    }
+
     /// Whether the same call may succeed later without anything being mended.
     pub fn is_temporary(&self) -> bool {
         match self {

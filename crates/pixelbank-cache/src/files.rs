@@ -1,36 +1,51 @@
-//! Files by name: what is known of them, and decoders that wait to be used again.
+//! Files by name: what is known of them.
 
-use std::collections::VecDeque;
+use std::borrow::Borrow;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use hashbrown::{DefaultHashBuilder, HashMap};
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 use parking_lot::{Mutex, RwLock};
-use pixelbank_codec::{Decoder, ImageInfo};
-use pixelbank_image::{ImageSpec, Size};
-use pixelbank_memory::{Account, Bank, Holder, Idle, Reclaim, Reservation, Resource, Wait};
+use pixelbank_codec::Format;
+use pixelbank_image::{ImageSpec, LevelSpec, Size};
+use pixelbank_memory::{Account, Bank, Holder, Idle, Reclaim, Reservation, Wait};
 
+use crate::Error;
 use crate::flight::Flights;
-use crate::level::{self, Level};
-use crate::{Error, stats};
-
-/// How the cache turns a name into something that decodes.
-pub(crate) type Open =
-    Box<dyn Fn(&OsStr) -> Result<Box<dyn Decoder>, pixelbank_codec::Error> + Send + Sync>;
+use crate::intern::Interner;
+use crate::made::Made;
+use crate::readers::{Reader, Readers};
+use crate::source::Stamp;
+use crate::stats::FileCounters;
+use crate::twins::Twins;
 
 /// What is known of a file. Handles share it; the table keeps it until the budget wants its bytes.
 pub(crate) struct File {
-    pub key: OsString,
-    /// Stands for the file in the keys of its tiles; another one after it was invalidated.
+    pub key: Box<OsStr>,
+    /// Stands for the file in the keys of its tiles; another one once it has changed or was invalidated.
     pub id: u64,
-    pub info: Arc<ImageInfo>,
-    /// By subimage.
-    pub levels: Vec<Vec<Level>>,
+    pub format: Format,
+    /// By subimage; one that others have too is the same in memory.
+    pub specs: Box<[Arc<ImageSpec>]>,
+    /// The size of tiles where the file has none.
+    pub tile: Size,
+    pub stamp: Option<Stamp>,
+    pub counters: FileCounters,
+    pub made: Made,
     last_use: AtomicU64,
+    /// Other spellings of the name in the table.
+    aliases: AtomicU32,
     reservation: Reservation,
+}
+
+impl File {
+    /// Whether nobody but the table holds it. To be asked under the table's lock, which handles are made under.
+    fn is_idle(self: &Arc<Self>) -> bool {
+        Arc::strong_count(self) == 1 + self.aliases.load(Ordering::Relaxed) as usize
+    }
 }
 
 impl fmt::Debug for File {
@@ -42,29 +57,72 @@ impl fmt::Debug for File {
     }
 }
 
-/// A decoder with the receipts for its file and its memory.
-pub(crate) struct Reader {
-    pub decoder: Box<dyn Decoder>,
-    file: u64,
-    _open_file: Reservation,
-    _memory: Reservation,
+/// A file in the table, found by its name.
+struct Named(Arc<File>);
+
+impl Borrow<OsStr> for Named {
+    fn borrow(&self) -> &OsStr {
+        &self.0.key
+    }
+}
+
+impl PartialEq for Named {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.key == other.0.key
+    }
+}
+
+impl Eq for Named {}
+
+impl Hash for Named {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.key.hash(state);
+    }
+}
+
+#[derive(Default)]
+struct Table {
+    files: HashSet<Named>,
+    aliases: HashMap<Box<OsStr>, Alias>,
+}
+
+/// Another spelling of a file's name.
+struct Alias {
+    file: Arc<File>,
+    _reservation: Reservation,
+}
+
+impl Table {
+    fn find(&self, key: &OsStr) -> Option<&Arc<File>> {
+        match self.files.get(key) {
+            Some(Named(file)) => Some(file),
+            None => self.aliases.get(key).map(|alias| &alias.file),
+        }
+    }
+
+    fn remove(&mut self, key: &OsStr) -> Option<Arc<File>> {
+        let Named(file) = self.files.take(key)?;
+        if file.aliases.load(Ordering::Relaxed) > 0 {
+            self.aliases.retain(|_, alias| alias.file.key != file.key);
+        }
+        Some(file)
+    }
 }
 
 pub(crate) struct Files {
-    open: Open,
+    pub readers: Arc<Readers>,
     tile: Size,
     name: String,
-    by_key: RwLock<HashMap<OsString, Arc<File>>>,
+    table: RwLock<Table>,
     flights: Flights<OsString, Arc<File>>,
     generations: Mutex<Generations>,
+    specs: Interner<ImageSpec>,
+    /// Profiles, and whatever else of a file's attributes is the same in others.
+    pub values: Interner<[u8]>,
+    twins: Twins,
     hasher: DefaultHashBuilder,
     clock: AtomicU64,
     descriptors: Holder,
-    readers: Holder,
-    open_files: Holder,
-    /// Least recently used first.
-    idle: Arc<IdleReaders>,
-    opens: AtomicU64,
 }
 
 /// How often files were invalidated: all together, and by name where one was invalidated since.
@@ -74,40 +132,23 @@ struct Generations {
     of_one: HashMap<OsString, u64>,
 }
 
-/// Decoders that nobody uses; their files stay open until the limit on open files wants them closed.
-#[derive(Default)]
-pub(crate) struct IdleReaders(Mutex<VecDeque<Reader>>);
-
 impl Files {
-    pub fn new(bank: &Bank, name: &str, open: Open, tile: Size) -> Result<Self, Error> {
-        Ok(Self {
-            open,
+    pub fn new(bank: &Bank, name: &str, readers: Arc<Readers>, tile: Size) -> Self {
+        let holder = |kind| bank.holder(Account::Descriptors, kind, name);
+        Self {
+            readers,
             tile,
             name: name.to_owned(),
-            by_key: RwLock::new(HashMap::new()),
+            table: RwLock::default(),
             flights: Flights::new(),
             generations: Mutex::default(),
+            specs: Interner::new(holder("specification")),
+            values: Interner::new(holder("attribute")),
+            twins: Twins::default(),
             hasher: DefaultHashBuilder::default(),
             clock: AtomicU64::new(0),
-            descriptors: bank.holder(Account::Descriptors, "file", name),
-            readers: bank.holder(Account::Descriptors, "decoder", name),
-            open_files: bank.holder_of(
-                Resource::Files,
-                Account::Descriptors,
-                "image file",
-                name,
-            )?,
-            idle: Arc::default(),
-            opens: AtomicU64::new(0),
-        })
-    }
-
-    pub fn idle_readers(&self) -> Arc<IdleReaders> {
-        Arc::clone(&self.idle)
-    }
-
-    pub fn opens(&self) -> u64 {
-        self.opens.load(Ordering::Relaxed)
+            descriptors: holder("file"),
+        }
     }
 
     /// What is known of the file, found out now where it is not known yet.
@@ -115,49 +156,103 @@ impl Files {
         if let Some(file) = self.known(key) {
             return Ok(file);
         }
+        let name = self.readers.source().resolve(key);
+        let file = self.describe_resolved(&name, wait)?;
+        if *name != *key {
+            self.add_alias(key, &file, wait)?;
+        }
+        Ok(file)
+    }
+
+    fn describe_resolved(&self, key: &OsStr, wait: &Wait) -> Result<Arc<File>, Error> {
         let what = || format!("{} to be opened by {}", key.to_string_lossy(), self.name);
         self.flights.join(&key.to_owned(), wait, what, || {
             if let Some(file) = self.known(key) {
                 return Ok(file);
             }
-            let id = self.id(key);
-            let reader = self.open(key, id, wait)?;
+            // Before the file is read: what changes meanwhile is noticed afterwards.
+            let stamp = self.readers.source().stamp(key);
+            let generation = self.generation(key);
+            let mut id = self.hasher.hash_one((key, generation, stamp));
+            let mut reader = self.readers.open(key, id, wait)?;
             let info = Arc::clone(reader.decoder.info());
-            let levels: Vec<Vec<Level>> = info
+            let specs = info
                 .subimages
                 .iter()
-                .map(|spec| level::levels(spec, self.tile))
-                .collect();
-            let bytes = heap_bytes(key, &info, &levels);
-            let reservation = self.descriptors.reserve(bytes, wait)?;
-            let last_use = AtomicU64::new(self.now());
+                .map(|spec| self.intern(spec, wait))
+                .collect::<Result<Box<[_]>, _>>()?;
+            if let Some(twin) = self
+                .twins
+                .id_of(key, id, stamp, &specs, self.readers.source())
+            {
+                id = twin;
+                reader.file = id;
+            }
+            let reservation = self
+                .descriptors
+                .reserve(self.heap_bytes(key, &specs), wait)?;
             let file = Arc::new(File {
-                key: key.to_owned(),
+                key: key.into(),
                 id,
-                info,
-                levels,
-                last_use,
+                format: info.format,
+                specs,
+                tile: self.tile,
+                stamp,
+                counters: FileCounters::default(),
+                made: Made::default(),
+                last_use: AtomicU64::new(self.now()),
+                aliases: AtomicU32::new(0),
                 reservation,
             });
-            self.by_key
-                .write()
-                .insert(key.to_owned(), Arc::clone(&file));
-            self.give_back(reader);
+            let known = Named(Arc::clone(&file));
+            // A file that was invalidated meanwhile is described to whoever asked, and to nobody after.
+            let mut table = self.table.write();
+            if self.generation(key) == generation {
+                table.files.insert(known);
+                self.readers.give_back(reader);
+            }
             Ok(file)
         })
     }
 
-    /// The same for the same file as long as it is not invalidated, even if its description was reclaimed meanwhile, so
-    /// that its tiles are found again. 64 bits of a keyed hash: a collision among a million files has odds of one in ten
-    /// million.
-    fn id(&self, key: &OsStr) -> u64 {
+    fn intern(&self, spec: &ImageSpec, wait: &Wait) -> Result<Arc<ImageSpec>, Error> {
+        let mut spec = spec.clone();
+        spec.levels.shrink_to_fit();
+        if let Some(icc) = spec.icc.take() {
+            let bytes = icc.len() as u64 + 16;
+            spec.icc = Some(self.values.intern(icc, bytes, wait)?);
+        }
+        let bytes = 16 + size_of::<ImageSpec>() + spec.levels.len() * size_of::<LevelSpec>();
+        self.specs.intern(Arc::new(spec), bytes as u64, wait)
+    }
+
+    fn add_alias(&self, key: &OsStr, file: &Arc<File>, wait: &Wait) -> Result<(), Error> {
+        let bytes = key.len() + size_of::<Alias>() + 48;
+        let reservation = self.descriptors.reserve(bytes as u64, wait)?;
+        let mut table = self.table.write();
+        let is_current = |known: &Named| Arc::ptr_eq(&known.0, file);
+        if table.files.get(&*file.key).is_some_and(is_current) && !table.aliases.contains_key(key) {
+            file.aliases.fetch_add(1, Ordering::Relaxed);
+            let alias = Alias {
+                file: Arc::clone(file),
+                _reservation: reservation,
+            };
+            table.aliases.insert(key.into(), alias);
+        }
+        Ok(())
+    }
+
+    /// How often the file was invalidated. Part of its number, which is the same as long as the file is, even if its
+    /// description was reclaimed meanwhile, so that its tiles are found again. 64 bits of a keyed hash: a collision among
+    /// a million files has odds of one in ten million.
+    fn generation(&self, key: &OsStr) -> (u64, u64) {
         let generations = self.generations.lock();
         let of_one = generations.of_one.get(key).copied().unwrap_or(0);
-        self.hasher.hash_one((key, generations.all, of_one))
+        (generations.all, of_one)
     }
 
     fn known(&self, key: &OsStr) -> Option<Arc<File>> {
-        let file = Arc::clone(self.by_key.read().get(key)?);
+        let file = Arc::clone(self.table.read().find(key)?);
         file.last_use.store(self.now(), Ordering::Relaxed);
         Some(file)
     }
@@ -166,64 +261,49 @@ impl Files {
         self.clock.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// A decoder for `file`: one that waited, or a new one.
-    pub fn reader(&self, file: &File, wait: &Wait) -> Result<Reader, Error> {
+    pub fn n_known(&self) -> u64 {
+        self.table.read().files.len() as u64
+    }
+
+    /// Everything that is known, in no order.
+    pub fn all(&self) -> Vec<Arc<File>> {
+        let table = self.table.read();
+        let files = table.files.iter();
+        files.map(|Named(file)| Arc::clone(file)).collect()
+    }
+
+    /// Forgets a file, and those of equal content with it; the numbers that stood for them. Loads under way still carry
+    /// those numbers, so what they make is never taken for the new file's.
+    pub fn forget(&self, key: &OsStr) -> Vec<u64> {
+        let known = self.table.read().find(key).cloned();
+        let name = match &known {
+            Some(file) => file.key.to_os_string(),
+            None => self.readers.source().resolve(key).into_owned(),
+        };
+        let mut names = vec![name];
+        if let Some(file) = &known {
+            names.extend(self.twins.forget(file.id));
+        }
+        let mut gone = Vec::new();
         {
-            let mut idle = self.idle.0.lock();
-            // The most recently used one is the likeliest to have its buffers warm.
-            let found = idle.iter().rposition(|reader| reader.file == file.id);
-            if let Some(reader) = found.and_then(|found| idle.remove(found)) {
-                return Ok(reader);
+            let mut generations = self.generations.lock();
+            for name in &names {
+                *generations.of_one.entry(name.clone()).or_default() += 1;
             }
         }
-        self.open(&file.key, file.id, wait)
-    }
-
-    /// Keeps a decoder for the next who needs it. Not to be called with one that failed.
-    pub fn give_back(&self, reader: Reader) {
-        self.idle.0.lock().push_back(reader);
-    }
-
-    fn open(&self, key: &OsStr, id: u64, wait: &Wait) -> Result<Reader, Error> {
-        let open_file = self.open_files.reserve(1, wait)?;
-        // While a header is read, nobody knows how large it is; the limits bound it, and this covers every honest one.
-        let mut memory = self.readers.reserve(256 << 10, wait)?;
-        let decoder = (self.open)(key)?;
-        stats::add(&self.opens, 1);
-        let bytes = decoder.heap_bytes();
-        memory.shrink_to(bytes);
-        let missing = bytes.saturating_sub(memory.amount());
-        if missing > 0 {
-            memory.try_grow(missing)?;
+        {
+            let mut table = self.table.write();
+            gone.extend(names.iter().filter_map(|name| table.remove(name)));
         }
-        Ok(Reader {
-            decoder,
-            file: id,
-            _open_file: open_file,
-            _memory: memory,
-        })
-    }
-
-    /// Forgets a file, and returns the number that stood for it. Loads under way still carry that number, so what they
-    /// make is never taken for the new file's.
-    pub fn forget(&self, key: &OsStr) -> u64 {
-        let id = self.id(key);
-        *self
-            .generations
-            .lock()
-            .of_one
-            .entry(key.to_owned())
-            .or_default() += 1;
-        self.by_key.write().remove(key);
-        let closed: Vec<Reader> = {
-            let mut idle = self.idle.0.lock();
-            let (closed, kept): (Vec<_>, Vec<_>) =
-                idle.drain(..).partition(|reader| reader.file == id);
-            *idle = kept.into();
-            closed
-        };
-        drop(closed);
-        id
+        let mut ids: Vec<u64> = gone.iter().map(|file| file.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        for id in &ids {
+            self.readers.close(Some(*id));
+        }
+        drop((gone, known));
+        self.sweep();
+        ids
     }
 
     pub fn forget_all(&self) {
@@ -232,29 +312,51 @@ impl Files {
             generations.all += 1;
             generations.of_one.clear();
         }
-        self.by_key.write().clear();
-        let closed = std::mem::take(&mut *self.idle.0.lock());
-        drop(closed);
+        let gone = std::mem::take(&mut *self.table.write());
+        drop(gone);
+        self.twins.clear();
+        self.readers.close(None);
+        self.sweep();
     }
-}
 
-/// What a description occupies: the table's entry, two copies of the name, and what the header said.
-fn heap_bytes(key: &OsStr, info: &ImageInfo, levels: &[Vec<Level>]) -> u64 {
-    let of_spec = |spec: &ImageSpec| {
-        size_of::<ImageSpec>()
-            + spec.levels.capacity() * size_of::<pixelbank_image::LevelSpec>()
-            + spec.icc.as_ref().map_or(0, |icc| icc.len())
-    };
-    let bytes = size_of::<File>()
-        + size_of::<ImageInfo>()
-        + 2 * (key.len() + size_of::<OsString>())
-        + info.subimages.iter().map(of_spec).sum::<usize>()
-        + levels
+    /// The names of files that are not any more what they were when they were described.
+    pub fn changed(&self) -> Vec<OsString> {
+        let source = self.readers.source();
+        let files = self.all();
+        let changed = files
             .iter()
-            .map(|levels| size_of::<Vec<Level>>() + levels.capacity() * size_of::<Level>())
-            .sum::<usize>();
-    // The allocator's rounding and the table's spare room.
-    (bytes + bytes / 4 + 64) as u64
+            .filter(|file| file.stamp.is_some() && source.stamp(&file.key) != file.stamp);
+        changed.map(|file| file.key.to_os_string()).collect()
+    }
+
+    /// What a description occupies: itself, its slot in the table and that one's spare room, and the allocator's rounding.
+    fn heap_bytes(&self, key: &OsStr, specs: &[Arc<ImageSpec>]) -> u64 {
+        let bytes = 16 + size_of::<File>() + key.len() + size_of_val(specs);
+        let as_twin = if self.readers.source().shares_identical() {
+            Twins::bytes(key)
+        } else {
+            0
+        };
+        (bytes + bytes / 8 + 24 + as_twin) as u64
+    }
+
+    /// Keeps a decoder of `file` for the next who needs it, unless the file was forgotten meanwhile. Not to be called with
+    /// one that failed.
+    pub fn give_back(&self, file: &File, reader: Reader) {
+        let table = self.table.read();
+        if table
+            .files
+            .get(&*file.key)
+            .is_some_and(|Named(known)| known.id == reader.file)
+        {
+            self.readers.give_back(reader);
+        }
+    }
+
+    fn sweep(&self) -> u64 {
+        // Specifications hold profiles.
+        self.specs.sweep() + self.values.sweep()
+    }
 }
 
 /// Opening a small file anew, spread over the bytes of its description.
@@ -266,17 +368,11 @@ impl Reclaim for Files {
     }
 
     fn idle(&self) -> Idle {
-        let files = self.by_key.read();
-        let idle = files.values().filter(|file| Arc::strong_count(file) == 1);
-        let readers: u64 = self
-            .idle
-            .0
-            .lock()
-            .iter()
-            .map(|reader| reader._memory.amount())
-            .sum();
+        let table = self.table.read();
+        let idle = table.files.iter().filter(|Named(file)| file.is_idle());
+        let described: u64 = idle.map(|Named(file)| file.reservation.amount()).sum();
         Idle {
-            amount: idle.map(|file| file.reservation.amount()).sum::<u64>() + readers,
+            amount: described + self.readers.idle_bytes(),
             nanos_per_unit: REOPEN_NANOS_PER_BYTE,
         }
     }
@@ -284,58 +380,40 @@ impl Reclaim for Files {
     fn reclaim(&self, amount: u64) -> u64 {
         let mut freed = 0;
         while freed < amount {
-            let Some(reader) = self.idle.0.lock().pop_front() else {
+            let Some(bytes) = self.readers.close_oldest() else {
                 break;
             };
-            freed += reader._memory.amount();
+            freed += bytes;
         }
         if freed < amount {
-            let mut files = self.by_key.write();
-            let mut idle: Vec<(u64, OsString)> = files
-                .values()
-                .filter(|file| Arc::strong_count(file) == 1)
-                .map(|file| (file.last_use.load(Ordering::Relaxed), file.key.clone()))
-                .collect();
-            idle.sort_unstable();
-            for (_, key) in idle {
-                if freed >= amount {
-                    break;
-                }
-                freed += files
-                    .remove(&key)
-                    .map_or(0, |file| file.reservation.amount());
-            }
+            freed += self.reclaim_descriptions(amount - freed);
         }
         freed
     }
 }
 
-impl Reclaim for IdleReaders {
-    fn account(&self) -> Account {
-        Account::Descriptors
-    }
-
-    fn resource(&self) -> Resource {
-        Resource::Files
-    }
-
-    fn idle(&self) -> Idle {
-        // Some 50 µs to open a file and read its header.
-        Idle {
-            amount: self.0.lock().len() as u64,
-            nanos_per_unit: 50_000.0,
+impl Files {
+    fn reclaim_descriptions(&self, amount: u64) -> u64 {
+        let mut freed = 0;
+        let mut gone = Vec::new();
+        let mut table = self.table.write();
+        let mut idle: Vec<(u64, Arc<File>)> = table
+            .files
+            .iter()
+            .filter(|Named(file)| file.is_idle())
+            .map(|Named(file)| (file.last_use.load(Ordering::Relaxed), Arc::clone(file)))
+            .collect();
+        idle.sort_unstable_by_key(|(last_use, _)| *last_use);
+        for (_, file) in idle {
+            if freed >= amount {
+                break;
+            }
+            freed += file.reservation.amount();
+            gone.extend(table.remove(&file.key));
         }
-    }
-
-    fn reclaim(&self, amount: u64) -> u64 {
-        let closed: Vec<Reader> = {
-            let mut idle = self.0.lock();
-            let n = idle
-                .len()
-                .min(usize::try_from(amount).unwrap_or(usize::MAX));
-            idle.drain(..n).collect()
-        };
-        closed.len() as u64
+        drop(table);
+        drop(gone);
+        freed + self.sweep()
     }
 }
 

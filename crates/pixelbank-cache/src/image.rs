@@ -3,13 +3,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use pixelbank_codec::{Format, MetadataBlocks, Region};
-use pixelbank_image::{ImageSpec, ViewMut};
+use pixelbank_image::{Alpha, ImageSpec, Rect, Size, ViewMut, Window};
 use pixelbank_memory::Wait;
 
 use crate::cache::Inner;
 use crate::files::File;
 use crate::load::{Place, copy_common};
-use crate::{Error, Level, Tile};
+use crate::readers::Reader;
+use crate::{Cursor, Error, FileStats, Level, Tile, level};
 
 /// An image in a [`Cache`](crate::Cache). Holds what is known of it, not its pixels.
 #[derive(Clone)]
@@ -30,12 +31,12 @@ impl Image {
 
     /// The format that the file's content shows.
     pub fn format(&self) -> Format {
-        self.file.info.format
+        self.file.format
     }
 
     /// Pages, parts or frames.
     pub fn n_subimages(&self) -> u32 {
-        self.file.info.subimages.len() as u32
+        self.file.specs.len() as u32
     }
 
     /// What the file says of a subimage.
@@ -43,45 +44,165 @@ impl Image {
     /// # Panics
     /// If there is no such subimage.
     pub fn spec(&self, subimage: u32) -> &ImageSpec {
-        &self.file.info.subimages[subimage as usize]
+        &self.file.specs[subimage as usize]
     }
 
-    /// The resolutions at which a subimage can be read, finest first: those of the file, then each half of the one before
-    /// until one tile holds it.
+    /// How many resolutions there are to read a subimage at: those of the file, then each half of the one before until one
+    /// tile holds it.
     ///
     /// # Panics
     /// If there is no such subimage.
-    pub fn levels(&self, subimage: u32) -> &[Level] {
-        &self.file.levels[subimage as usize]
+    pub fn n_levels(&self, subimage: u32) -> u32 {
+        level::n_levels(self.spec(subimage), self.file.tile)
     }
 
-    /// Copies a region of a level into `target`, which has its size and the specification's format. `region.level` counts
-    /// in [`levels`](Self::levels). Blocks while tiles are loaded.
+    /// One of these resolutions, as the cache keeps it; `None` where there is none of that number.
+    ///
+    /// # Panics
+    /// If there is no such subimage.
+    pub fn level(&self, subimage: u32, number: u32) -> Option<Level> {
+        level::level(self.spec(subimage), self.file.tile, number)
+    }
+
+    /// All of them, finest first.
+    ///
+    /// # Panics
+    /// If there is no such subimage.
+    pub fn levels(&self, subimage: u32) -> impl Iterator<Item = Level> {
+        (0..).map_while(move |number| self.level(subimage, number))
+    }
+
+    /// The coarsest level with at least `scale` times the pixels of level 0 along each side: what to read for a picture of
+    /// that scale. The finest one where `scale` is 1 or more.
+    ///
+    /// # Panics
+    /// If there is no such subimage.
+    pub fn level_for(&self, subimage: u32, scale: f64) -> u32 {
+        let full = self.spec(subimage).size();
+        let serves = |level: &Level| {
+            f64::from(level.size.width) >= scale * f64::from(full.width)
+                && f64::from(level.size.height) >= scale * f64::from(full.height)
+        };
+        let n = self.levels(subimage).take_while(serves).count() as u32;
+        n.saturating_sub(1)
+    }
+
+    /// What the cache did with this file since it was described.
+    pub fn stats(&self) -> FileStats {
+        self.file.counters.snapshot(&self.file.key)
+    }
+
+    /// Copies a region of a level into `target`, which has its size. Its format may be another than the specification's:
+    /// samples are converted, and where it has fewer channels, it gets the first ones. `region.level` counts in
+    /// [`levels`](Self::levels). Blocks while tiles are loaded.
     ///
     /// # Errors
     /// [`Error::BadRequest`] for a region or target that does not fit; what is wrong with the file or the budget;
     /// [`Error::GaveUp`].
-    pub fn read(&self, region: &Region, mut target: ViewMut<'_>, wait: &Wait) -> Result<(), Error> {
+    pub fn read(&self, region: &Region, target: ViewMut<'_>, wait: &Wait) -> Result<(), Error> {
         let place = self.place(region.subimage, region.level)?;
-        let (level, rect) = (place.the_level(), region.rect);
-        rect.within(level.size)?;
-        if target.size() != rect.size() || target.format() != place.format() {
+        region.rect.within(place.the_level.size)?;
+        self.copy(place, region.rect, 0, target, wait)
+    }
+
+    /// Copies what lies in `window` of a level into `target`, which has its size; what lies outside of the image is zero.
+    /// The corner of level 0 is that of the specification's data window, halved with every level and rounded down.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_window(
+        &self,
+        subimage: u32,
+        level: u32,
+        window: Window,
+        options: &ReadOptions,
+        mut target: ViewMut<'_>,
+        wait: &Wait,
+    ) -> Result<(), Error> {
+        let place = self.place(subimage, level)?;
+        let spec = place.spec();
+        let wanted = Size::new(window.width, window.height);
+        if target.size() != wanted {
             return Err(Error::BadRequest(format!(
-                "a target of {} {} for {} {}",
+                "a target of {} for {wanted}",
+                target.size()
+            )));
+        }
+        let corner = (
+            i64::from(spec.data_window.x >> level.min(31)),
+            i64::from(spec.data_window.y >> level.min(31)),
+        );
+        let size = place.the_level.size;
+        let (x, width) = overlap(i64::from(window.x) - corner.0, window.width, size.width);
+        let (y, height) = overlap(i64::from(window.y) - corner.1, window.height, size.height);
+        if (width, height) != (window.width, window.height) {
+            target.clear();
+        }
+        if width == 0 || height == 0 {
+            return Ok(());
+        }
+        let inside = Rect::new(
+            x.saturating_neg().max(0) as u32,
+            y.saturating_neg().max(0) as u32,
+            width,
+            height,
+        );
+        let rect = Rect::new(x.max(0) as u32, y.max(0) as u32, width, height);
+        let first = usize::from(options.first_channel);
+        self.copy(place, rect, first, target.reborrow().crop(inside)?, wait)?;
+        if let Some(alpha) = options.alpha {
+            let has_alpha = spec.format.channels == target.format().channels;
+            if !has_alpha && spec.format.channels.has_alpha() {
+                return Err(Error::BadRequest(
+                    "colour can only be brought to another kind of alpha together with it"
+                        .to_owned(),
+                ));
+            }
+            target.crop(inside)?.convert_alpha(spec.alpha, alpha);
+        }
+        Ok(())
+    }
+
+    fn copy(
+        &self,
+        place: Place<'_>,
+        rect: Rect,
+        first_channel: usize,
+        mut target: ViewMut<'_>,
+        wait: &Wait,
+    ) -> Result<(), Error> {
+        let has = place.format().channels.count();
+        let wants = first_channel + target.format().channels.count();
+        if target.size() != rect.size() || wants > has {
+            return Err(Error::BadRequest(format!(
+                "a target of {} {} from channel {first_channel} on for {} {}",
                 target.size(),
                 target.format(),
                 rect.size(),
                 place.format()
             )));
         }
-        let grid = level.grid();
+        let grid = place.the_level.grid();
         let (columns, rows) = grid.touching(rect);
-        let positions: Vec<(u32, u32)> = rows
-            .flat_map(|row| columns.clone().map(move |column| (column, row)))
-            .collect();
-        self.cache.tiles(place, &positions, wait, &mut |at, tile| {
-            let (column, row) = positions[at];
-            copy_common(tile.view(), grid.rect(column, row), target.reborrow(), rect)
+        let mut missing = Vec::new();
+        let mut hits = 0;
+        for row in rows {
+            for column in columns.clone() {
+                match self.cache.store.get(&place.key(grid.index(column, row))) {
+                    Some(tile) => {
+                        hits += 1;
+                        let at = grid.rect(column, row);
+                        copy_common(tile.view(), at, first_channel, target.reborrow(), rect)?;
+                    }
+                    None => missing.push((column, row)),
+                }
+            }
+        }
+        self.cache.count_looks(hits, missing.len() as u64);
+        self.cache.tiles(place, &missing, wait, &mut |at, tile| {
+            let (column, row) = missing[at];
+            let at = grid.rect(column, row);
+            copy_common(tile.view(), at, first_channel, target.reborrow(), rect)
         })
     }
 
@@ -98,13 +219,18 @@ impl Image {
         wait: &Wait,
     ) -> Result<Tile, Error> {
         let place = self.place(subimage, level)?;
-        let grid = place.the_level().grid();
+        let grid = place.the_level.grid();
         if column >= grid.columns() || row >= grid.rows() {
             return Err(Error::BadRequest(format!(
                 "no tile in column {column}, row {row} of {}",
                 place.describe()
             )));
         }
+        if let Some(tile) = self.cache.store.get(&place.key(grid.index(column, row))) {
+            self.cache.count_looks(1, 0);
+            return Ok(tile);
+        }
+        self.cache.count_looks(0, 1);
         let mut found = None;
         self.cache
             .tiles(place, &[(column, row)], wait, &mut |_, tile| {
@@ -114,18 +240,23 @@ impl Image {
         found.ok_or_else(|| Error::BadRequest("a tile was asked for and none came".to_owned()))
     }
 
+    /// A way to look at tiles one after the other that keeps the last one at hand.
+    pub fn cursor(&self) -> Cursor {
+        Cursor::new(self.clone())
+    }
+
     /// The JPEG stream of exactly this region of a level of the file, where it holds one: to be passed on undecoded.
     ///
     /// # Errors
     /// What is wrong with the file or the budget.
     pub fn jpeg_stream(&self, region: &Region, wait: &Wait) -> Result<Option<Vec<u8>>, Error> {
         let place = self.place(region.subimage, region.level)?;
-        if region.level as usize >= self.spec(region.subimage).levels.len() {
+        if region.level as usize >= place.spec().levels.len() {
             return Ok(None);
         }
-        let mut reader = self.cache.files.reader(place.file, wait)?;
+        let mut reader = self.reader(wait)?;
         let stream = reader.decoder.jpeg_stream(region)?;
-        self.cache.files.give_back(reader);
+        self.cache.files.give_back(&self.file, reader);
         Ok(stream)
     }
 
@@ -134,26 +265,43 @@ impl Image {
     /// # Errors
     /// What is wrong with the file or the budget.
     pub fn metadata(&self, wait: &Wait) -> Result<MetadataBlocks, Error> {
-        let mut reader = self.cache.files.reader(&self.file, wait)?;
+        let mut reader = self.reader(wait)?;
         let blocks = reader.decoder.metadata()?;
-        self.cache.files.give_back(reader);
+        self.cache.files.give_back(&self.file, reader);
         Ok(blocks)
     }
 
+    fn reader(&self, wait: &Wait) -> Result<Reader, Error> {
+        let readers = &self.cache.files.readers;
+        readers.take(&self.file.key, self.file.id, wait)
+    }
+
     fn place(&self, subimage: u32, level: u32) -> Result<Place<'_>, Error> {
-        let place = Place {
-            file: &self.file,
-            subimage,
-            level,
-        };
-        match self.file.levels.get(subimage as usize) {
-            Some(levels) if (level as usize) < levels.len() => Ok(place),
-            _ => Err(Error::BadRequest(format!(
+        Place::new(&self.file, subimage, level).ok_or_else(|| {
+            Error::BadRequest(format!(
                 "{} has no level {level} of subimage {subimage}",
                 self.file.key.to_string_lossy()
-            ))),
-        }
+            ))
+        })
     }
+}
+
+/// How [`Image::read_window`] delivers pixels.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReadOptions {
+    /// The image's channel that becomes the first of the target.
+    pub first_channel: u8,
+    /// What alpha is to mean in the target, which must have all of the image's channels then; as in the file where it is
+    /// `None`.
+    pub alpha: Option<Alpha>,
+}
+
+/// Where a span that begins at `start` lies within `0..size`: its first place (negative where the span begins before),
+/// and the length of what they have in common.
+fn overlap(start: i64, length: u32, size: u32) -> (i64, u32) {
+    let end = (start + i64::from(length)).min(i64::from(size));
+    (start, (end - start.max(0)).max(0) as u32)
 }
 
 impl fmt::Debug for Image {

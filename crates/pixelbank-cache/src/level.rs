@@ -1,4 +1,4 @@
-use pixelbank_image::{Access, ImageSpec, Size, TileGrid};
+use pixelbank_image::{Access, ImageSpec, LevelSpec, Size, TileGrid};
 
 /// A resolution at which an image can be read; finest first, down to one that fits a single tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,56 +28,69 @@ impl Level {
     pub(crate) fn grid(&self) -> TileGrid {
         TileGrid::new(self.size, self.tile)
     }
+
+    fn fits_a_tile(&self) -> bool {
+        self.size.width <= self.tile.width && self.size.height <= self.tile.height
+    }
 }
 
 /// Chunks of the file serve as tiles between these sides; others are regrouped.
 const TILE_SIDES: std::ops::RangeInclusive<u32> = 64..=1024;
 
-/// The levels of an image: those of the file, then each half of the one before, until one tile holds it.
-pub(crate) fn levels(spec: &ImageSpec, tile: Size) -> Vec<Level> {
-    let mut levels: Vec<Level> = spec
-        .levels
-        .iter()
-        .enumerate()
-        .map(|(native, level)| {
-            let native = native as u32;
-            let (tile, source) = match level.access {
-                Access::Pass => (tile, Source::Pass { native }),
-                Access::Chunks(chunk)
-                    if TILE_SIDES.contains(&chunk.width) && TILE_SIDES.contains(&chunk.height) =>
-                {
-                    (chunk, Source::Tiles { native })
-                }
-                Access::Chunks(chunk)
-                    if chunk.width >= level.size.width && chunk.width > tile.width =>
-                {
-                    (tile, Source::Rows { native })
-                }
-                Access::Chunks(_) => (tile, Source::Tiles { native }),
-            };
-            Level {
-                size: level.size,
-                tile,
-                source,
-            }
-        })
-        .collect();
-    while let Some(last) = levels.last().copied() {
-        if last.size.width <= last.tile.width && last.size.height <= last.tile.height {
-            break;
-        }
-        let source = if let Source::Pass { .. } = last.source {
-            last.source
-        } else {
-            Source::Finer
-        };
-        levels.push(Level {
-            size: last.size.halved(),
-            tile: last.tile,
-            source,
-        });
+/// How many levels an image has: those of the file, then each half of the one before, until one tile holds it.
+pub(crate) fn n_levels(spec: &ImageSpec, tile: Size) -> u32 {
+    let native = spec.levels.len() as u32;
+    let Some(mut last) = native
+        .checked_sub(1)
+        .and_then(|last| level(spec, tile, last))
+    else {
+        return 0;
+    };
+    let mut n = native;
+    while !last.fits_a_tile() {
+        last.size = last.size.halved();
+        n += 1;
     }
-    levels
+    n
+}
+
+/// Level `number`. Computed rather than kept: files by the ten thousand would keep little else.
+pub(crate) fn level(spec: &ImageSpec, tile: Size, number: u32) -> Option<Level> {
+    if let Some(native) = spec.levels.get(number as usize) {
+        return Some(of_file(native, number, tile));
+    }
+    let native = (spec.levels.len() as u32).checked_sub(1)?;
+    let mut level = of_file(&spec.levels[native as usize], native, tile);
+    if !matches!(level.source, Source::Pass { .. }) {
+        level.source = Source::Finer;
+    }
+    for _ in native..number {
+        if level.fits_a_tile() {
+            return None;
+        }
+        level.size = level.size.halved();
+    }
+    Some(level)
+}
+
+fn of_file(level: &LevelSpec, native: u32, tile: Size) -> Level {
+    let (tile, source) = match level.access {
+        Access::Pass => (tile, Source::Pass { native }),
+        Access::Chunks(chunk)
+            if TILE_SIDES.contains(&chunk.width) && TILE_SIDES.contains(&chunk.height) =>
+        {
+            (chunk, Source::Tiles { native })
+        }
+        Access::Chunks(chunk) if chunk.width >= level.size.width && chunk.width > tile.width => {
+            (tile, Source::Rows { native })
+        }
+        Access::Chunks(_) => (tile, Source::Tiles { native }),
+    };
+    Level {
+        size: level.size,
+        tile,
+        source,
+    }
 }
 
 #[cfg(test)]
@@ -108,6 +121,14 @@ mod tests {
 
     const TILE: Size = Size::new(256, 256);
 
+    fn levels(spec: &ImageSpec) -> Vec<Level> {
+        assert_eq!(level(spec, TILE, n_levels(spec, TILE)), None);
+        let numbers = 0..n_levels(spec, TILE);
+        numbers
+            .map(|number| level(spec, TILE, number).unwrap())
+            .collect()
+    }
+
     #[test]
     fn a_scaling_decoder_serves_its_own_levels_and_its_last_pass_the_rest() {
         let spec = spec(&[
@@ -116,7 +137,7 @@ mod tests {
             (2000, 1500, Access::Pass),
             (1000, 750, Access::Pass),
         ]);
-        let levels = levels(&spec, TILE);
+        let levels = levels(&spec);
         let sizes: Vec<_> = levels.iter().map(|level| level.size.width).collect();
         assert_eq!(sizes, [8000, 4000, 2000, 1000, 500, 250]);
         assert_eq!(levels[2].source, Source::Pass { native: 2 });
@@ -126,7 +147,7 @@ mod tests {
     #[test]
     fn tiles_of_the_file_are_tiles_of_the_cache_and_missing_levels_are_made() {
         let chunk = Access::Chunks(Size::new(512, 128));
-        let levels = levels(&spec(&[(3000, 200, chunk)]), TILE);
+        let levels = levels(&spec(&[(3000, 200, chunk)]));
         assert_eq!(
             levels[0],
             Level {
@@ -141,15 +162,12 @@ mod tests {
 
     #[test]
     fn strips_are_read_by_rows_of_tiles() {
-        let levels = levels(
-            &spec(&[(3000, 2000, Access::Chunks(Size::new(3000, 8)))]),
-            TILE,
-        );
+        let levels = levels(&spec(&[(3000, 2000, Access::Chunks(Size::new(3000, 8)))]));
         assert_eq!(
             (levels[0].tile, levels[0].source),
             (TILE, Source::Rows { native: 0 })
         );
-        let tiny = super::levels(&spec(&[(30, 20, Access::Chunks(Size::new(30, 8)))]), TILE);
+        let tiny = self::levels(&spec(&[(30, 20, Access::Chunks(Size::new(30, 8)))]));
         assert_eq!(
             (tiny.len(), tiny[0].source),
             (1, Source::Tiles { native: 0 })

@@ -27,22 +27,32 @@
 #![forbid(unsafe_code)]
 
 mod cache;
+mod cursor;
 mod error;
+mod file_source;
 mod files;
 mod flight;
 mod image;
+mod intern;
 mod level;
 mod load;
+mod made;
 mod pass;
 mod pyramid;
+mod readers;
+mod source;
 mod spill;
 mod stats;
 mod store;
+mod twins;
 mod workers;
 
 pub use cache::{Cache, CacheOptions};
+pub use cursor::Cursor;
 pub use error::Error;
-pub use image::Image;
+pub use file_source::FileSource;
+pub use image::{Image, ReadOptions};
 pub use level::Level;
-pub use stats::Stats;
+pub use source::{Io, Source, Stamp};
+pub use stats::{FileStats, Stats};
 pub use store::Tile;

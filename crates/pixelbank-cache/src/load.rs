@@ -1,17 +1,21 @@
 //! What happens on a miss.
 
+use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use pixelbank_codec::Region;
-use pixelbank_image::{PixelFormat, Rect, Size, View, ViewMut};
+use pixelbank_image::{ImageSpec, PixelFormat, Rect, Size, View, ViewMut};
 use pixelbank_memory::{Buffer, Wait};
 
 use crate::cache::Inner;
-use crate::files::{File, Reader};
-use crate::level::{Level, Source};
+use crate::files::File;
+use crate::level::{self, Level, Source};
+use crate::made::Position;
 use crate::pass::EachTile;
 use crate::pyramid::halve_rows;
+use crate::readers::Reader;
 use crate::spill::LevelKey;
 use crate::store::{Tile, TileKey};
 use crate::{Error, stats};
@@ -29,19 +33,27 @@ pub(crate) struct Place<'a> {
     pub file: &'a Arc<File>,
     pub subimage: u32,
     pub level: u32,
+    pub the_level: Level,
 }
 
-impl Place<'_> {
-    pub fn levels(&self) -> &[Level] {
-        &self.file.levels[self.subimage as usize]
+impl<'a> Place<'a> {
+    /// `None` where the file has no such level.
+    pub fn new(file: &'a Arc<File>, subimage: u32, level: u32) -> Option<Self> {
+        let spec = file.specs.get(subimage as usize)?;
+        Some(Self {
+            file,
+            subimage,
+            level,
+            the_level: level::level(spec, file.tile, level)?,
+        })
     }
 
-    pub fn the_level(&self) -> Level {
-        self.levels()[self.level as usize]
+    pub fn spec(&self) -> &'a ImageSpec {
+        &self.file.specs[self.subimage as usize]
     }
 
     pub fn format(&self) -> PixelFormat {
-        self.file.info.subimages[self.subimage as usize].format
+        self.spec().format
     }
 
     pub fn key(&self, index: u64) -> TileKey {
@@ -68,6 +80,16 @@ impl Place<'_> {
             self.file.key.to_string_lossy()
         )
     }
+
+    /// What is said of a tile that cannot be had.
+    fn describe_tile(&self, column: u32, row: u32) -> String {
+        format!(
+            "tile ({column}, {row}) of level {} of subimage {} of {}",
+            self.level,
+            self.subimage,
+            self.file.key.to_string_lossy()
+        )
+    }
 }
 
 impl Inner {
@@ -80,7 +102,7 @@ impl Inner {
         wait: &Wait,
         each: &mut EachTile<'_>,
     ) -> Result<(), Error> {
-        if let Source::Pass { native } = place.the_level().source {
+        if let Source::Pass { native } = place.the_level.source {
             return self
                 .passes
                 .fetch(self, place, native, positions, wait, each);
@@ -99,14 +121,12 @@ impl Inner {
         row: u32,
         wait: &Wait,
     ) -> Result<Tile, Error> {
-        let level = place.the_level();
+        let level = place.the_level;
         let grid = level.grid();
         let index = grid.index(column, row);
         if let Some(tile) = self.store.get(&place.key(index)) {
-            stats::add(&self.counters.hits, 1);
             return Ok(tile);
         }
-        stats::add(&self.counters.misses, 1);
         let columns = if let Source::Rows { .. } = level.source {
             0..grid.columns()
         } else {
@@ -116,34 +136,114 @@ impl Inner {
             level: place.level_key(),
             group: grid.index(columns.start, row),
         };
+        let asked = Instant::now();
+        let mut flew = Duration::ZERO;
         let tiles = self.groups.join(
             &group,
             wait,
-            || place.describe(),
+            || place.describe_tile(column, row),
             || {
                 // Somebody may have finished it between the look and the flight.
-                if let (1, Some(tile)) = (columns.len(), self.store.get(&place.key(index))) {
-                    return Ok(Arc::from([tile]));
+                let kept: Option<Arc<[Tile]>> = columns
+                    .clone()
+                    .map(|column| self.store.get(&place.key(grid.index(column, row))))
+                    .collect();
+                if let Some(tiles) = kept {
+                    return Ok(tiles);
                 }
                 let started = Instant::now();
-                let tiles = match level.source {
-                    Source::Tiles { native } | Source::Rows { native } => {
-                        self.decode_tiles(place, native, columns.clone(), row, wait)?
-                    }
-                    Source::Finer | Source::Pass { .. } => {
-                        vec![self.halve(place, column, row, wait)?]
-                    }
-                };
-                let nanos = started.elapsed().as_nanos() as u64 / tiles.len() as u64;
+                let made = self.make(place, columns.clone(), row, wait);
+                flew = started.elapsed();
+                let tiles = made?;
+                let nanos = flew.as_nanos() as u64 / tiles.len() as u64;
                 let kept = columns.clone().zip(tiles).map(|(column, tile)| {
-                    stats::add(&self.counters.tiles_made, 1);
-                    self.store
-                        .insert(place.key(grid.index(column, row)), tile, nanos)
+                    let index = grid.index(column, row);
+                    self.count_made(place, index);
+                    self.store.insert(place.key(index), tile, nanos)
                 });
                 Ok(kept.collect())
             },
-        )?;
-        Ok(tiles[(column - columns.start) as usize].clone())
+        );
+        let waited = asked.elapsed().saturating_sub(flew);
+        stats::add(&self.counters.wait_nanos, waited.as_nanos() as u64);
+        Ok(tiles?[(column - columns.start) as usize].clone())
+    }
+
+    /// Makes tiles of one row, unless the file has failed too often to be tried again.
+    fn make(
+        self: &Arc<Self>,
+        place: Place<'_>,
+        columns: Range<u32>,
+        row: u32,
+        wait: &Wait,
+    ) -> Result<Vec<Tile>, Error> {
+        let native = match place.the_level.source {
+            Source::Tiles { native } | Source::Rows { native } => native,
+            Source::Finer | Source::Pass { .. } => {
+                return Ok(vec![self.halve(place, columns.start, row, wait)?]);
+            }
+        };
+        self.refuse_hopeless(place.file)?;
+        let mut tries = 0;
+        loop {
+            let error = match self.decode_tiles(place, native, columns.clone(), row, wait) {
+                Err(Error::Codec(error)) => error,
+                result => return result,
+            };
+            tries += 1;
+            let may_pass = matches!(*error, pixelbank_codec::Error::Io { .. });
+            if !may_pass || tries > self.retries {
+                self.count_failure(place.file);
+                return Err(Error::Tile {
+                    what: place.describe_tile(columns.start, row),
+                    source: error,
+                });
+            }
+        }
+    }
+
+    /// A file that failed as often as is allowed is not tried again until it is invalidated.
+    pub fn refuse_hopeless(&self, file: &File) -> Result<(), Error> {
+        let failures = file.counters.failures.load(Ordering::Relaxed);
+        match self.max_failures {
+            Some(most) if failures >= most => Err(Error::GivenUp {
+                name: file.key.to_string_lossy().into_owned(),
+                failures,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    pub fn count_failure(&self, file: &File) {
+        stats::add(&self.counters.failures, 1);
+        stats::add(&file.counters.failures, 1);
+    }
+
+    pub fn count_made(&self, place: Place<'_>, index: u64) {
+        stats::add(&self.counters.tiles_made, 1);
+        stats::add(&place.file.counters.tiles_made, 1);
+        let at = Position {
+            spec: place.spec(),
+            tile: place.file.tile,
+            subimage: place.subimage,
+            level: place.level,
+            index,
+        };
+        let n_subimages = place.file.specs.len();
+        if place.file.made.note(at, n_subimages, &self.notes) {
+            stats::add(&self.counters.tiles_remade, 1);
+            stats::add(&place.file.counters.tiles_remade, 1);
+        }
+    }
+
+    /// Counts tiles that were asked for and found, or not.
+    pub fn count_looks(&self, hits: u64, misses: u64) {
+        if hits > 0 {
+            self.hits.add(hits);
+        }
+        if misses > 0 {
+            stats::add(&self.counters.misses, misses);
+        }
     }
 
     /// Room for the tile at `rect`, which is zero as yet.
@@ -165,11 +265,11 @@ impl Inner {
         &self,
         place: Place<'_>,
         native: u32,
-        columns: std::ops::Range<u32>,
+        columns: Range<u32>,
         row: u32,
         wait: &Wait,
     ) -> Result<Vec<Tile>, Error> {
-        let (grid, format) = (place.the_level().grid(), place.format());
+        let (grid, format) = (place.the_level.grid(), place.format());
         let rects: Vec<Rect> = columns.map(|column| grid.rect(column, row)).collect();
         let (first, last) = (rects[0], rects[rects.len() - 1]);
         let rect = Rect {
@@ -181,7 +281,10 @@ impl Inner {
             level: native,
             rect,
         };
-        let mut reader = self.files.reader(place.file, wait)?;
+        let mut reader = self
+            .files
+            .readers
+            .take(&place.file.key, place.file.id, wait)?;
         let _working = self
             .working
             .reserve(reader.decoder.working_bytes(&region), wait)?;
@@ -189,18 +292,19 @@ impl Inner {
             .iter()
             .map(|rect| self.blank(format, rect.size(), wait))
             .collect::<Result<_, _>>()?;
-        self.decode(&mut reader, &region, &mut |band, pixels| {
+        self.decode(place.file, &mut reader, &region, &mut |band, pixels| {
             for (rect, buffer) in rects.iter().zip(&mut buffers) {
                 copy_common(
                     pixels,
                     band,
+                    0,
                     ViewMut::packed(buffer, rect.size(), format)?,
                     *rect,
                 )?;
             }
             Ok(())
         })?;
-        self.files.give_back(reader);
+        self.files.give_back(place.file, reader);
         let tiles = rects.iter().zip(buffers);
         Ok(tiles
             .map(|(rect, buffer)| Tile::new(&self.bank, buffer, rect.size(), format))
@@ -210,6 +314,7 @@ impl Inner {
     /// Runs a decoder with its time and bytes counted.
     pub fn decode(
         &self,
+        file: &File,
         reader: &mut Reader,
         region: &Region,
         take: &mut dyn FnMut(Rect, View<'_>) -> Result<(), Error>,
@@ -226,11 +331,11 @@ impl Inner {
                 }
             }
         });
+        let nanos = started.elapsed().as_nanos() as u64;
         stats::add(&self.counters.decoded_bytes, bytes);
-        stats::add(
-            &self.counters.decode_nanos,
-            started.elapsed().as_nanos() as u64,
-        );
+        stats::add(&file.counters.decoded_bytes, bytes);
+        stats::add(&self.counters.decode_nanos, nanos);
+        stats::add(&file.counters.decode_nanos, nanos);
         decoded?;
         failed.map_or(Ok(()), Err)
     }
@@ -243,26 +348,29 @@ impl Inner {
         row: u32,
         wait: &Wait,
     ) -> Result<Tile, Error> {
-        let rect = place.the_level().grid().rect(column, row);
+        let rect = place.the_level.grid().rect(column, row);
         let format = place.format();
-        let finer = Place {
-            level: place.level - 1,
-            ..place
+        let Some(finer) = Place::new(place.file, place.subimage, place.level - 1) else {
+            return Err(Error::BadRequest(format!(
+                "{} has no finer level",
+                place.describe()
+            )));
         };
         let source = Rect::new(rect.x * 2, rect.y * 2, rect.width * 2, rect.height * 2)
-            .intersect(finer.the_level().size.rect());
+            .intersect(finer.the_level.size.rect());
         let mut fine = self
             .working
             .buffer(format.image_bytes(source.size()) as usize, wait)?;
-        let (columns, rows) = finer.the_level().grid().touching(source);
+        let (columns, rows) = finer.the_level.grid().touching(source);
         for (fine_column, fine_row) in
             rows.flat_map(|row| columns.clone().map(move |column| (column, row)))
         {
             let tile = self.tile(finer, fine_column, fine_row, wait)?;
-            let at = finer.the_level().grid().rect(fine_column, fine_row);
+            let at = finer.the_level.grid().rect(fine_column, fine_row);
             copy_common(
                 tile.view(),
                 at,
+                0,
                 ViewMut::packed(&mut fine, source.size(), format)?,
                 source,
             )?;
@@ -284,10 +392,12 @@ impl Inner {
     }
 }
 
-/// Copies the pixels that `from`, which lies at `from_rect` of a level, has in common with `into` at `into_rect`.
+/// Copies the pixels that `from`, which lies at `from_rect` of a level, has in common with `into` at `into_rect`, in the
+/// latter's format and beginning with `first_channel` of the former.
 pub(crate) fn copy_common(
     from: View<'_>,
     from_rect: Rect,
+    first_channel: usize,
     into: ViewMut<'_>,
     into_rect: Rect,
 ) -> Result<(), Error> {
@@ -302,5 +412,5 @@ pub(crate) fn copy_common(
     };
     Ok(into
         .crop(within(into_rect))?
-        .copy_from(from.crop(within(from_rect))?)?)
+        .convert_from(from.crop(within(from_rect))?, first_channel)?)
 }

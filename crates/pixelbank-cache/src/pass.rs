@@ -17,7 +17,7 @@ use pixelbank_memory::{Buffer, Cancel, Resource, Wait};
 use crate::cache::Inner;
 use crate::files::File;
 use crate::flight::sleep;
-use crate::level::{Level, Source};
+use crate::level::{self, Level, Source};
 use crate::load::{Place, copy_common};
 use crate::pyramid::halve_rows;
 use crate::spill::{LevelKey, Spill};
@@ -97,7 +97,7 @@ impl Passes {
         wait: &Wait,
         each: &mut EachTile<'_>,
     ) -> Result<(), Error> {
-        let grid = place.the_level().grid();
+        let grid = place.the_level.grid();
         let mut pending: Vec<Pending> = (0..)
             .zip(positions)
             .map(|(at, &(column, row))| Pending {
@@ -107,7 +107,7 @@ impl Passes {
                 key: place.key(grid.index(column, row)),
             })
             .collect();
-        let (mut counted, mut until_end) = (false, false);
+        let mut until_end = false;
         loop {
             let mut missing = Vec::new();
             for wish in pending {
@@ -120,14 +120,6 @@ impl Passes {
                     None => missing.push(wish),
                 }
             }
-            if !counted {
-                counted = true;
-                stats::add(
-                    &cache.counters.hits,
-                    (positions.len() - missing.len()) as u64,
-                );
-                stats::add(&cache.counters.misses, missing.len() as u64);
-            }
             if missing.is_empty() {
                 return Ok(());
             }
@@ -135,7 +127,13 @@ impl Passes {
                 pending = missing;
                 continue;
             };
-            pending = pass.collect(missing, wait, until_end, &place, each)?;
+            let asked = Instant::now();
+            let collected = pass.collect(missing, wait, until_end, &place, each);
+            stats::add(
+                &cache.counters.wait_nanos,
+                asked.elapsed().as_nanos() as u64,
+            );
+            pending = collected?;
             // What the pass had made before it was asked is looked for once where it is kept; after that, only a new pass
             // helps.
             until_end = true;
@@ -277,7 +275,7 @@ fn unspill(
     row: u32,
     wait: &Wait,
 ) -> Result<Option<Tile>, Error> {
-    let grid = place.the_level().grid();
+    let grid = place.the_level.grid();
     let index = grid.index(column, row);
     let Some(spill) = cache
         .spills
@@ -336,21 +334,21 @@ impl Job {
             reason: "the decoder panicked".to_owned(),
         })));
         self.result = self.decode();
+        if let Err(Error::Codec(_)) = self.result {
+            self.cache.count_failure(&self.file);
+        }
     }
 
     fn decode(&self) -> Result<(), Error> {
         let (cache, file) = (&self.cache, &self.file);
         let wait = Wait::at_most(PATIENCE).cancelled_by(&self.pass.cancel);
-        let spec = &file.info.subimages[self.key.subimage as usize];
-        let made: Vec<(u32, Level)> = (0u32..)
-            .zip(&file.levels[self.key.subimage as usize])
-            .filter(|(_, level)| {
-                level.source
-                    == Source::Pass {
-                        native: self.key.level,
-                    }
-            })
-            .map(|(i, level)| (i, *level))
+        let spec = &file.specs[self.key.subimage as usize];
+        let source = Source::Pass {
+            native: self.key.level,
+        };
+        let made: Vec<(u32, Level)> = (self.key.level..level::n_levels(spec, file.tile))
+            .filter_map(|number| Some((number, level::level(spec, file.tile, number)?)))
+            .filter(|(_, level)| level.source == source)
             .collect();
         let size = made[0].1.size;
         let region = Region {
@@ -358,7 +356,8 @@ impl Job {
             level: self.key.level,
             rect: size.rect(),
         };
-        let mut reader = cache.files.reader(file, &wait)?;
+        cache.refuse_hopeless(file)?;
+        let mut reader = cache.files.readers.take(&file.key, file.id, &wait)?;
         let strip_bytes = |level: &Level| {
             spec.format.row_bytes(level.size.width)
                 * level.tile.height.min(level.size.height) as usize
@@ -404,7 +403,7 @@ impl Job {
             keep,
             last: Instant::now(),
         };
-        cache.decode(&mut reader, &region, &mut |band, pixels| {
+        cache.decode(file, &mut reader, &region, &mut |band, pixels| {
             if self.pass.cancel.is_cancelled() || cutter.is_pointless() {
                 return Err(Error::GaveUp {
                     what: "a pass nobody waits for".to_owned(),
@@ -412,7 +411,7 @@ impl Job {
             }
             cutter.take(band, pixels)
         })?;
-        cache.files.give_back(reader);
+        cache.files.give_back(file, reader);
         Ok(())
     }
 
@@ -486,6 +485,7 @@ impl Cutter<'_> {
             copy_common(
                 pixels.crop(Rect::new(0, done, band.width, rows))?,
                 part,
+                0,
                 view,
                 strip,
             )?;
@@ -550,6 +550,7 @@ impl Cutter<'_> {
             file: &self.job.file,
             subimage: self.job.key.subimage,
             level: stage.level,
+            the_level: stage.shape,
         };
         let grid = stage.shape.grid();
         let strip = Rect::new(
@@ -592,7 +593,7 @@ impl Cutter<'_> {
             let tile = match buffer {
                 Some(Ok(mut buffer)) => {
                     ViewMut::packed(&mut buffer, rect.size(), format)?.copy_from(pixels)?;
-                    stats::add(&cache.counters.tiles_made, 1);
+                    cache.count_made(place, key.index);
                     let tile = Tile::new(&cache.bank, buffer, rect.size(), format);
                     Some(Ok(cache.store.insert(*key, tile, nanos)))
                 }

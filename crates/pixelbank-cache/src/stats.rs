@@ -1,4 +1,5 @@
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::ffi::OsStr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use serde::Serialize;
 
@@ -27,23 +28,105 @@ counters! {
     misses,
     /// Tiles made by decoding or from finer levels.
     tiles_made,
+    /// Of those, tiles that had been made before and were dropped since: with more memory, they would have stayed.
+    tiles_remade,
     /// Tiles read back from the scratch disk.
     tiles_unspilled,
     /// Tiles put on the scratch disk.
     tiles_spilled,
     /// Tiles dropped to make room.
     evictions,
+    /// Bytes of the tiles in memory now, in use and idle.
+    tile_bytes,
+    /// The most that they ever were.
+    peak_tile_bytes,
+    /// Files whose description is known now.
+    files,
     /// Passes over whole files.
     passes,
     /// Files opened.
     opens,
+    /// Loads that failed.
+    failures,
+    /// Bytes read from storage, where the source counts them.
+    read_bytes,
+    /// Nanoseconds spent reading them.
+    read_nanos,
     /// Bytes of pixels that decoders delivered.
     decoded_bytes,
-    /// Nanoseconds spent in decoders.
+    /// Nanoseconds spent in decoders, reading included.
     decode_nanos,
+    /// Nanoseconds that callers waited for what others were loading.
+    wait_nanos,
 }
 
 /// Adds to a counter; their order among each other does not matter.
 pub(crate) fn add(counter: &AtomicU64, amount: u64) {
     counter.fetch_add(amount, Ordering::Relaxed);
+}
+
+/// What the cache did with one file since it was described.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct FileStats {
+    /// Its key, readable.
+    pub key: String,
+    /// Tiles made from it.
+    pub tiles_made: u64,
+    /// Of those, tiles that had been made before and were dropped since.
+    pub tiles_remade: u64,
+    /// Bytes of pixels that its decoders delivered.
+    pub decoded_bytes: u64,
+    /// Nanoseconds spent in its decoders.
+    pub decode_nanos: u64,
+    /// Loads that failed.
+    pub failures: u64,
+}
+
+/// The figures of one file, kept with its description.
+#[derive(Debug, Default)]
+pub(crate) struct FileCounters {
+    pub tiles_made: AtomicU64,
+    pub tiles_remade: AtomicU64,
+    pub decoded_bytes: AtomicU64,
+    pub decode_nanos: AtomicU64,
+    pub failures: AtomicU64,
+}
+
+impl FileCounters {
+    pub fn snapshot(&self, key: &OsStr) -> FileStats {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        FileStats {
+            key: key.to_string_lossy().into_owned(),
+            tiles_made: get(&self.tiles_made),
+            tiles_remade: get(&self.tiles_remade),
+            decoded_bytes: get(&self.decoded_bytes),
+            decode_nanos: get(&self.decode_nanos),
+            failures: get(&self.failures),
+        }
+    }
+}
+
+/// A counter that many threads add to all the time: each to a line of its own, as far as there are enough.
+#[derive(Debug, Default)]
+pub(crate) struct Striped([Stripe; 16]);
+
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Stripe(AtomicU64);
+
+impl Striped {
+    pub fn add(&self, amount: u64) {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        thread_local! {
+            static MINE: usize = NEXT.fetch_add(1, Ordering::Relaxed);
+        }
+        let mine = MINE.with(|mine| *mine) % self.0.len();
+        self.0[mine].0.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    pub fn sum(&self) -> u64 {
+        let stripes = self.0.iter();
+        stripes.map(|stripe| stripe.0.load(Ordering::Relaxed)).sum()
+    }
 }

@@ -2,6 +2,8 @@ use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use crate::Error;
 
@@ -12,6 +14,22 @@ use crate::Error;
 pub struct Input {
     name: String,
     bytes: Bytes,
+    counter: Option<Arc<IoCounter>>,
+}
+
+/// Adds up what several inputs read.
+#[derive(Debug, Default)]
+pub struct IoCounter {
+    bytes: AtomicU64,
+    nanos: AtomicU64,
+}
+
+impl IoCounter {
+    /// The bytes read so far, and the nanoseconds that it took.
+    pub fn so_far(&self) -> (u64, u64) {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (get(&self.bytes), get(&self.nanos))
+    }
 }
 
 #[derive(Debug)]
@@ -47,6 +65,7 @@ impl Input {
         Self {
             name: name.into(),
             bytes: Bytes::File(file),
+            counter: None,
         }
     }
 
@@ -55,7 +74,15 @@ impl Input {
         Self {
             name: name.into(),
             bytes: Bytes::Memory(Cursor::new(bytes)),
+            counter: None,
         }
+    }
+
+    /// The same, with what is read added to `counter`.
+    #[must_use]
+    pub fn counted(mut self, counter: Arc<IoCounter>) -> Self {
+        self.counter = Some(counter);
+        self
     }
 
     /// The name used in messages.
@@ -85,10 +112,17 @@ impl Input {
 
 impl Read for Input {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        match &mut self.bytes {
+        let started = self.counter.as_ref().map(|_| Instant::now());
+        let read = match &mut self.bytes {
             Bytes::File(file) => file.read(buf),
             Bytes::Memory(cursor) => cursor.read(buf),
+        };
+        if let (Some(counter), Some(started), Ok(n)) = (&self.counter, started, &read) {
+            let nanos = started.elapsed().as_nanos() as u64;
+            counter.bytes.fetch_add(*n as u64, Ordering::Relaxed);
+            counter.nanos.fetch_add(nanos, Ordering::Relaxed);
         }
+        read
     }
 }
 

@@ -41,7 +41,7 @@ mod webp;
 pub use decoder::{Band, Decoder, Flow, Format, ImageInfo, MetadataBlocks, Region};
 pub use encoder::{Embed, RowWriter};
 pub use error::Error;
-pub use input::Input;
+pub use input::{Input, IoCounter};
 pub use jpeg::{JpegOptions, JpegWriter, Subsampling, encode_jpeg};
 pub use limits::Limits;
 pub use metadata::{Entry, Group, Location, Metadata, captured_and_orientation, orientation};

@@ -17,6 +17,8 @@
 //! Not for computing on images: operations live in `pixelbank-pipeline`.
 #![forbid(unsafe_code)]
 
+mod alpha;
+mod convert;
 mod error;
 mod format;
 mod geometry;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use crate::{Alpha, Orientation, PixelFormat, Size, Transfer, Window};
 
 /// What is known of one subimage without its pixels. Shared by all of its levels, which add only [`LevelSpec`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ImageSpec {
     /// The layout of pixels as the decoder delivers them.
     pub format: PixelFormat,
@@ -34,7 +34,7 @@ impl ImageSpec {
 }
 
 /// What a level does not share with its subimage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LevelSpec {
     /// Pixels of this level.
     pub size: Size,
@@ -43,7 +43,7 @@ pub struct LevelSpec {
 }
 
 /// How the pixels of a level can be got at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Access {
     /// Cut into chunks of this size, each decoded by itself: tiled files, and strips of moderate height.
     Chunks(Size),

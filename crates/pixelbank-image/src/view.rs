@@ -234,6 +234,13 @@ impl<'a> ViewMut<'a> {
         })
     }
 
+    /// Makes all samples zero.
+    pub fn clear(&mut self) {
+        for y in 0..self.size.height {
+            self.row_mut(y).fill(0);
+        }
+    }
+
     /// Copies all pixels of `source`, which must have the same size and format.
     ///
     /// # Errors

@@ -44,7 +44,7 @@ impl Error {
     pub fn codec(&self) -> Option<&pixelbank_codec::Error> {
         match self {
             Self::Codec(error) => Some(error),
-            Self::Cache(pixelbank_cache::Error::Codec(error)) => Some(error),
+            Self::Cache(error) => error.codec(),
             _ => None,
         }
     }

@@ -78,7 +78,7 @@ pub(crate) fn detail(
     };
     let image = match app.cache.image(OsStr::from_bytes(path), &wait) {
         Ok(image) => image,
-        Err(error @ pixelbank_cache::Error::Codec(_)) => {
+        Err(error) if error.codec().is_some() => {
             detail.error = Some(error.to_string());
             return Ok(detail);
         }
@@ -94,7 +94,6 @@ pub(crate) fn detail(
     detail.tile = Some([tile.width, tile.height]);
     detail.levels = image
         .levels(0)
-        .iter()
         .map(|level| spec.orientation.displayed(level.size))
         .map(|size| [size.width, size.height])
         .collect();

@@ -36,11 +36,7 @@ impl Renderer {
                 image.n_subimages()
             )));
         }
-        let levels: Vec<Size> = image
-            .levels(subimage)
-            .iter()
-            .map(|level| level.size)
-            .collect();
+        let levels: Vec<Size> = image.levels(subimage).map(|level| level.size).collect();
         let plan = Plan::new(image.spec(subimage), &levels, request, &self.profiles)?;
         Ok(Plan { subimage, ..plan })
     }
@@ -117,7 +113,7 @@ impl Renderer {
         if !plan.is_copy() || plan.orients() {
             return None;
         }
-        let level = image.levels(plan.subimage).get(plan.level as usize)?;
+        let level = image.level(plan.subimage, plan.level)?;
         let rect = plan.source_rect();
         let grid = TileGrid::new(level.size, level.tile);
         let (column, row) = (rect.x / level.tile.width, rect.y / level.tile.height);

@@ -2,7 +2,7 @@
 //! decoder counts and can be held up.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use pixelbank_codec::{Band, Decoder, Error, Flow, Format, ImageInfo, MetadataBlocks, Region};
@@ -55,6 +55,9 @@ pub struct Generated {
     /// A row at which decoding fails, or panics.
     pub damaged_row: Option<u32>,
     pub panics: bool,
+    /// How many reads fail before they work again.
+    pub io_failures: Option<Arc<AtomicU32>>,
+    pub n_subimages: usize,
 }
 
 impl Generated {
@@ -69,6 +72,8 @@ impl Generated {
             gate: Arc::default(),
             damaged_row: None,
             panics: false,
+            io_failures: None,
+            n_subimages: 1,
         }
     }
 
@@ -89,7 +94,7 @@ impl Generated {
         };
         let info = Arc::new(ImageInfo {
             format: Format::Pnm,
-            subimages: vec![spec],
+            subimages: vec![spec; self.n_subimages],
         });
         Box::new(Open {
             image: self.clone(),
@@ -143,6 +148,18 @@ impl Decoder for Open {
         let rect = region.rect;
         rect.within(self.image.levels[region.level as usize].size)
             .unwrap();
+        if let Some(failures) = &self.image.io_failures {
+            let fails = |left: u32| left.checked_sub(1);
+            if failures
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails)
+                .is_ok()
+            {
+                return Err(Error::Io {
+                    name: "generated".into(),
+                    source: std::io::ErrorKind::Interrupted.into(),
+                });
+            }
+        }
         let version = self.image.counters.version.load(Ordering::SeqCst);
         let mut y = rect.y;
         while u64::from(y) < rect.bottom() {

@@ -1,7 +1,9 @@
 //! The cache through its public face, over images that are computed.
 #![allow(clippy::unwrap_used)]
 
+mod disk;
 mod generated;
+mod reading;
 
 use std::ffi::OsStr;
 use std::sync::Barrier;
@@ -114,9 +116,9 @@ fn every_region_of_every_level_is_what_the_file_says() {
                 expected(1, Size::new(350, 250).rect(), 0),
                 Size::new(350, 250),
             );
-            for level in 2..image.levels(0).len() as u32 {
+            for level in 2..image.n_levels(0) {
                 (fine, size) = halved(&fine, size);
-                assert_eq!(image.levels(0)[level as usize].size, size);
+                assert_eq!(image.level(0, level).unwrap().size, size);
                 assert_eq!(
                     read(&image, level, size.rect()),
                     fine,
@@ -296,7 +298,7 @@ fn the_budget_holds_under_many_readers() {
                         random ^= random >> 17;
                         random ^= random << 5;
                         let level = random % 2;
-                        let size = image.levels(0)[level as usize].size;
+                        let size = image.level(0, level).unwrap().size;
                         let rect = Rect::new(
                             random % (size.width - 200),
                             random / 7 % (size.height - 100),

@@ -1,0 +1,252 @@
+//! Windows, channels, sample types, levels by scale, cursors.
+
+use pixelbank_cache::ReadOptions;
+use pixelbank_codec::{Band, Decoder, Flow, Format, ImageInfo, MetadataBlocks, Region};
+use pixelbank_image::{
+    Alpha, Channels, ImageSpec, LevelSpec, Orientation, SampleType, Transfer, View, Window,
+};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::*;
+
+const FLOAT: PixelFormat = PixelFormat::new(Channels::Rgb, SampleType::F32);
+
+#[test]
+fn a_target_may_have_another_sample_type_and_fewer_channels() {
+    for access in [TILED, Access::Pass] {
+        let image = open(&cache(
+            &bank(64 * MIB, MIB),
+            &Generated::new(&[(700, 500, access)]),
+        ));
+        let rect = Rect::new(100, 50, 300, 70);
+        let region = Region {
+            subimage: 0,
+            level: 0,
+            rect,
+        };
+        let bytes = read(&image, 0, rect);
+        let mut floats = vec![0f32; bytes.len()];
+        let view = ViewMut::packed(bytemuck::cast_slice_mut(&mut floats), rect.size(), FLOAT);
+        image
+            .read(&region, view.unwrap(), &Wait::forever())
+            .unwrap();
+        for (float, byte) in floats.iter().zip(&bytes) {
+            assert_eq!(*float, f32::from(*byte) * (1.0 / 255.0));
+        }
+        let mut reds = vec![0; bytes.len() / 3];
+        let view = ViewMut::packed(&mut reds, rect.size(), PixelFormat::GRAY8);
+        image
+            .read(&region, view.unwrap(), &Wait::forever())
+            .unwrap();
+        assert!(reds.iter().eq(bytes.iter().step_by(3)));
+    }
+}
+
+/// Four channels, red growing to the right and alpha downwards, its data window away from the origin.
+#[derive(Debug)]
+struct Offset(Arc<ImageInfo>);
+
+const OFFSET: Window = Window {
+    x: -20,
+    y: 30,
+    width: 200,
+    height: 100,
+};
+
+impl Offset {
+    fn new() -> Self {
+        let spec = ImageSpec {
+            format: PixelFormat::RGBA8,
+            alpha: Alpha::Straight,
+            transfer: Transfer::Display,
+            orientation: Orientation::Normal,
+            data_window: OFFSET,
+            display_window: OFFSET,
+            icc: None,
+            levels: vec![LevelSpec {
+                size: Size::new(200, 100),
+                access: Access::Chunks(Size::new(64, 64)),
+            }],
+        };
+        Self(Arc::new(ImageInfo {
+            format: Format::OpenExr,
+            subimages: vec![spec],
+        }))
+    }
+
+    fn pixel(x: u32, y: u32) -> [u8; 4] {
+        [x as u8, 100, 50, 2 * y as u8]
+    }
+}
+
+impl Decoder for Offset {
+    fn info(&self) -> &Arc<ImageInfo> {
+        &self.0
+    }
+
+    fn working_bytes(&self, region: &Region) -> u64 {
+        PixelFormat::RGBA8.image_bytes(region.rect.size())
+    }
+
+    fn decode(
+        &mut self,
+        region: &Region,
+        sink: &mut dyn FnMut(Band<'_>) -> Flow,
+    ) -> Result<(), pixelbank_codec::Error> {
+        let rect = region.rect;
+        let rows = rect.y..rect.y + rect.height;
+        let pixels: Vec<u8> = rows
+            .flat_map(|y| (rect.x..rect.x + rect.width).flat_map(move |x| Self::pixel(x, y)))
+            .collect();
+        let pixels = View::packed(&pixels, rect.size(), PixelFormat::RGBA8).unwrap();
+        let ControlFlow::Continue(()) = sink(Band { rect, pixels }) else {
+            return Ok(());
+        };
+        Ok(())
+    }
+
+    fn metadata(&mut self) -> Result<MetadataBlocks, pixelbank_codec::Error> {
+        Ok(MetadataBlocks::default())
+    }
+}
+
+fn offset_image() -> Image {
+    let options = CacheOptions::new("test", |_| Ok(Box::new(Offset::new())));
+    open(&Cache::new(&bank(64 * MIB, MIB), options).unwrap())
+}
+
+fn read_window(
+    image: &Image,
+    window: Window,
+    format: PixelFormat,
+    options: &ReadOptions,
+) -> Vec<u8> {
+    let size = Size::new(window.width, window.height);
+    let mut pixels = vec![77; format.image_bytes(size) as usize];
+    let target = ViewMut::packed(&mut pixels, size, format).unwrap();
+    image
+        .read_window(0, 0, window, options, target, &Wait::forever())
+        .unwrap();
+    pixels
+}
+
+#[test]
+fn what_lies_outside_of_the_data_window_is_zero() {
+    let image = offset_image();
+    for (x, y) in [
+        (-30, 20),
+        (-20, 30),
+        (170, 120),
+        (0, 50),
+        (500, 0),
+        (i32::MIN, i32::MAX),
+    ] {
+        let window = Window {
+            x,
+            y,
+            width: 40,
+            height: 30,
+        };
+        let pixels = read_window(&image, window, PixelFormat::RGBA8, &ReadOptions::default());
+        for (at, pixel) in pixels.chunks(4).enumerate() {
+            let column = i64::from(x) + (at % 40) as i64 - i64::from(OFFSET.x);
+            let row = i64::from(y) + (at / 40) as i64 - i64::from(OFFSET.y);
+            let expected = match (0..200).contains(&column) && (0..100).contains(&row) {
+                true => Offset::pixel(column as u32, row as u32),
+                false => [0; 4],
+            };
+            assert_eq!(pixel, expected, "{column}, {row} of {window:?}");
+        }
+    }
+}
+
+#[test]
+fn channels_are_picked_and_alpha_is_brought_to_the_kind_asked_for() {
+    let image = offset_image();
+    let window = Window {
+        x: 0,
+        y: 60,
+        width: 3,
+        height: 2,
+    };
+    let mut options = ReadOptions::default();
+    options.first_channel = 1;
+    let two = PixelFormat::new(Channels::Other(2), SampleType::U8);
+    assert_eq!(
+        read_window(&image, window, two, &options),
+        [100, 50].repeat(6)
+    );
+    let mut options = ReadOptions::default();
+    options.alpha = Some(Alpha::Premultiplied);
+    let pixels = read_window(&image, window, PixelFormat::RGBA8, &options);
+    assert_eq!(pixels[..4], [5, 24, 12, 60], "20, 100, 50 times 60 / 255");
+    let mut pixels = [0; 18];
+    let target = ViewMut::packed(&mut pixels, Size::new(3, 2), PixelFormat::RGB8).unwrap();
+    let without_alpha = image.read_window(0, 0, window, &options, target, &Wait::forever());
+    assert!(matches!(without_alpha, Err(Error::BadRequest(_))));
+}
+
+#[test]
+fn the_level_for_a_scale_has_no_fewer_pixels_than_the_scale_asks_for() {
+    let image = open(&cache(
+        &bank(64 * MIB, MIB),
+        &Generated::new(&[(4000, 3000, TILED)]),
+    ));
+    let levels = [
+        (2.0, 0),
+        (1.0, 0),
+        (0.6, 0),
+        (0.5, 1),
+        (0.3, 1),
+        (0.25, 2),
+        (0.0, 6),
+    ];
+    for (scale, level) in levels {
+        assert_eq!(
+            image.level_for(0, scale),
+            level.min(image.n_levels(0) - 1),
+            "{scale}"
+        );
+    }
+}
+
+#[test]
+fn a_cursor_keeps_its_tile_in_use_and_asks_for_others() {
+    let bank = bank(64 * MIB, MIB);
+    let cache = cache(&bank, &Generated::new(&[(1000, 1000, TILED)]));
+    let image = open(&cache);
+    let mut cursor = image.cursor();
+    let wait = Wait::forever();
+    let corner = |cursor: &mut pixelbank_cache::Cursor, column, row| {
+        let tile = cursor.tile(0, 0, column, row, &wait).unwrap();
+        tile.view().row(0)[..3].to_vec()
+    };
+    assert_eq!(corner(&mut cursor, 1, 1), pixel(0, 128, 64, 0));
+    let stats = cache.stats();
+    assert_eq!(corner(&mut cursor, 1, 1), pixel(0, 128, 64, 0));
+    assert_eq!(cache.stats(), stats, "what is at hand is not looked up");
+    bank.trim(1.0);
+    assert_eq!(cache.stats().tile_bytes, 128 * 64 * 3, "and stays");
+    assert_eq!(corner(&mut cursor, 0, 2), pixel(0, 0, 128, 0));
+    bank.trim(1.0);
+    assert_eq!(
+        cache.stats().tile_bytes,
+        128 * 64 * 3,
+        "the one before goes"
+    );
+    assert!(cursor.tile(0, 0, 99, 0, &wait).is_err());
+}
+
+#[test]
+fn a_small_region_of_a_large_untiled_file_stays_inside_a_small_budget() {
+    let bank = bank(32 * MIB, 1024 * MIB);
+    let cache = cache(&bank, &Generated::new(&[(8192, 8192, Access::Pass)]));
+    let image = open(&cache);
+    for rect in [Rect::new(8100, 8100, 64, 64), Rect::new(0, 0, 64, 64)] {
+        assert_eq!(read(&image, 0, rect), expected(0, rect, 0));
+    }
+    assert!(bank.ledger().host.peak_bytes <= 32 * MIB);
+    assert_eq!(bank.ledger().host.overdrafts, 0);
+    assert_eq!(cache.stats().passes, 1, "the pass was kept on disk");
+}
