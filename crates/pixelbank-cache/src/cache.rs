@@ -17,6 +17,7 @@ use crate::source::{Opener, Source};
 use crate::spill::Spills;
 use crate::stats::{Counters, Striped};
 use crate::store::{Store, Tile};
+use crate::workers::Workers;
 use crate::{Error, FileStats, Stats};
 
 /// How a [`Cache`] is made.
@@ -85,6 +86,8 @@ pub(crate) struct Inner {
     pub spills: Arc<Spills>,
     pub groups: Flights<GroupKey, Arc<[Tile]>>,
     pub passes: Passes,
+    /// Those who fetch ahead wait for passes, so they have threads of their own.
+    pub prefetchers: Workers,
     pub counters: Arc<Counters>,
     pub hits: Striped,
     pub tiles: Holder,
@@ -118,8 +121,9 @@ impl Cache {
         for reclaimer in &reclaimers {
             bank.add_reclaimer(reclaimer);
         }
-        let passes = Passes::start(options.decode_threads)
-            .map_err(|error| Error::Threads(Arc::new(error)))?;
+        let refused = |error| Error::Threads(Arc::new(error));
+        let passes = Passes::start(options.decode_threads).map_err(refused)?;
+        let prefetchers = Workers::start("prefetch", options.decode_threads).map_err(refused)?;
         Ok(Self(Arc::new(Inner {
             bank: bank.clone(),
             files,
@@ -127,6 +131,7 @@ impl Cache {
             spills,
             groups: Flights::new(),
             passes,
+            prefetchers,
             counters: Arc::default(),
             hits: Striped::default(),
             tiles: bank.holder(Account::Tiles, TILE, name),

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use pixelbank_codec::{Format, MetadataBlocks, Region};
 use pixelbank_image::{Alpha, ImageSpec, Rect, Size, ViewMut, Window};
-use pixelbank_memory::Wait;
+use pixelbank_memory::{Resource, Wait, format_bytes};
 
 use crate::cache::Inner;
 use crate::files::File;
 use crate::load::{Place, copy_common};
+use crate::prefetch::{Job, Prefetch};
 use crate::readers::Reader;
 use crate::{Cursor, Error, FileStats, Level, Tile, level};
 
@@ -240,6 +241,64 @@ impl Image {
         found.ok_or_else(|| Error::BadRequest("a tile was asked for and none came".to_owned()))
     }
 
+    /// Loads a region of a level behind the caller's back, so that reading it finds it there. Of several that wait, those
+    /// of the higher `priority` are loaded first.
+    ///
+    /// # Errors
+    /// [`Error::BadRequest`] for a region that does not fit the level, or whose pixels cannot fit the budget.
+    pub fn prefetch(&self, region: &Region, priority: u8) -> Result<Prefetch, Error> {
+        let positions = self.positions(region)?;
+        let (cache, file) = (Arc::clone(&self.cache), Arc::clone(&self.file));
+        let (subimage, level) = (region.subimage, region.level);
+        let shared = Arc::default();
+        let job = Job::new(Arc::clone(&shared));
+        self.cache.prefetchers.submit(priority, move || {
+            job.run(|wait| match Place::new(&file, subimage, level) {
+                Some(place) => cache.tiles(place, &positions, wait, &mut |_, _| Ok(())),
+                None => Ok(()),
+            });
+        });
+        Ok(Prefetch::new(shared))
+    }
+
+    /// Loads a region of a level and keeps it in memory for as long as the pin is held.
+    ///
+    /// # Errors
+    /// As [`prefetch`](Self::prefetch), and as [`read`](Self::read).
+    pub fn pin(&self, region: &Region, wait: &Wait) -> Result<Pin, Error> {
+        let positions = self.positions(region)?;
+        let place = self.place(region.subimage, region.level)?;
+        let mut tiles = Vec::with_capacity(positions.len());
+        self.cache.tiles(place, &positions, wait, &mut |_, tile| {
+            tiles.push(tile.clone());
+            Ok(())
+        })?;
+        Ok(Pin {
+            image: self.clone(),
+            tiles,
+        })
+    }
+
+    /// Column and row of the tiles that a region touches, if they can be in memory together.
+    fn positions(&self, region: &Region) -> Result<Vec<(u32, u32)>, Error> {
+        let place = self.place(region.subimage, region.level)?;
+        region.rect.within(place.the_level.size)?;
+        let bytes = place.format().image_bytes(region.rect.size());
+        let limit = self.cache.bank.limit(Resource::Host).unwrap_or(u64::MAX);
+        if bytes > limit {
+            return Err(Error::BadRequest(format!(
+                "{} of {} are {}, and the budget is {}",
+                region.rect,
+                place.describe(),
+                format_bytes(bytes),
+                format_bytes(limit)
+            )));
+        }
+        let (columns, rows) = place.the_level.grid().touching(region.rect);
+        let positions = rows.flat_map(|row| columns.clone().map(move |column| (column, row)));
+        Ok(positions.collect())
+    }
+
     /// A way to look at tiles one after the other that keeps the last one at hand.
     pub fn cursor(&self) -> Cursor {
         Cursor::new(self.clone())
@@ -283,6 +342,25 @@ impl Image {
                 self.file.key.to_string_lossy()
             ))
         })
+    }
+}
+
+/// A region that stays in memory: see [`Image::pin`].
+#[derive(Debug)]
+pub struct Pin {
+    image: Image,
+    tiles: Vec<Tile>,
+}
+
+impl Pin {
+    /// The image.
+    pub fn image(&self) -> &Image {
+        &self.image
+    }
+
+    /// The tiles that are held.
+    pub fn n_tiles(&self) -> usize {
+        self.tiles.len()
     }
 }
 

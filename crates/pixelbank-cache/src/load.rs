@@ -108,6 +108,11 @@ impl Inner {
                 .fetch(self, place, native, positions, wait, each);
         }
         for (at, &(column, row)) in positions.iter().enumerate() {
+            if wait.is_cancelled() {
+                return Err(Error::GaveUp {
+                    what: place.describe(),
+                });
+            }
             each(at, &self.tile(place, column, row, wait)?)?;
         }
         Ok(())

@@ -82,7 +82,7 @@ impl Passes {
     pub fn start(n_threads: usize) -> std::io::Result<Self> {
         Ok(Self {
             active: Mutex::new(HashMap::new()),
-            workers: Workers::start(n_threads)?,
+            workers: Workers::start("decode", n_threads)?,
         })
     }
 
@@ -184,7 +184,7 @@ impl Passes {
                 what: format!("a pass over {}, which was dropped", place.describe()),
             }),
         };
-        self.workers.submit(move || job.run());
+        self.workers.submit(0, move || job.run());
         Some(pass)
     }
 }

@@ -1,12 +1,39 @@
-//! The threads that run passes. They end when the cache is dropped.
+//! Threads that run what others wait for. They end when the cache is dropped.
 
-use std::collections::VecDeque;
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use parking_lot::{Condvar, Mutex};
 
-type Job = Box<dyn FnOnce() + Send>;
+/// The more urgent one is greater; among equals, the one that came first.
+struct Job {
+    priority: u8,
+    number: u64,
+    work: Box<dyn FnOnce() + Send>,
+}
+
+impl Ord for Job {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let urgency = self.priority.cmp(&other.priority);
+        urgency.then(other.number.cmp(&self.number))
+    }
+}
+
+impl PartialOrd for Job {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Job {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Job {}
 
 pub(crate) struct Workers {
     shared: Arc<Shared>,
@@ -14,19 +41,20 @@ pub(crate) struct Workers {
 }
 
 struct Shared {
-    /// Bounded by those who wait: a job is queued by a caller that blocks until it is done or gives it up.
+    /// Bounded by those who wait: every job belongs to somebody who holds a handle to it or blocks until it is done.
     queue: Mutex<Queue>,
     filled: Condvar,
 }
 
 #[derive(Default)]
 struct Queue {
-    jobs: VecDeque<Job>,
+    jobs: BinaryHeap<Job>,
+    n_submitted: u64,
     closed: bool,
 }
 
 impl Workers {
-    pub fn start(n: usize) -> std::io::Result<Self> {
+    pub fn start(name: &str, n: usize) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
             filled: Condvar::new(),
@@ -38,15 +66,23 @@ impl Workers {
         for _ in 0..n.max(1) {
             let shared = Arc::clone(&workers.shared);
             let thread = std::thread::Builder::new()
-                .name("decode".into())
+                .name(name.into())
                 .spawn(move || shared.work())?;
             workers.threads.push(thread);
         }
         Ok(workers)
     }
 
-    pub fn submit(&self, job: impl FnOnce() + Send + 'static) {
-        self.shared.queue.lock().jobs.push_back(Box::new(job));
+    pub fn submit(&self, priority: u8, work: impl FnOnce() + Send + 'static) {
+        let mut queue = self.shared.queue.lock();
+        queue.n_submitted += 1;
+        let number = queue.n_submitted;
+        queue.jobs.push(Job {
+            priority,
+            number,
+            work: Box::new(work),
+        });
+        drop(queue);
         self.shared.filled.notify_one();
     }
 }
@@ -55,10 +91,10 @@ impl Shared {
     fn work(&self) {
         let mut queue = self.queue.lock();
         loop {
-            if let Some(job) = queue.jobs.pop_front() {
+            if let Some(job) = queue.jobs.pop() {
                 drop(queue);
                 // A decoder that panics costs its own pass; whoever waits is told by the pass's own guard.
-                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
+                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job.work));
                 queue = self.queue.lock();
             } else if queue.closed {
                 return;
@@ -74,7 +110,10 @@ impl Drop for Workers {
         {
             let mut queue = self.shared.queue.lock();
             queue.closed = true;
-            queue.jobs.clear();
+            // A job that is dropped tells those who wait for it, which may take this lock.
+            let jobs = std::mem::take(&mut queue.jobs);
+            drop(queue);
+            drop(jobs);
         }
         self.shared.filled.notify_all();
         for thread in self.threads.drain(..) {

@@ -250,3 +250,107 @@ fn a_small_region_of_a_large_untiled_file_stays_inside_a_small_budget() {
     assert_eq!(bank.ledger().host.overdrafts, 0);
     assert_eq!(cache.stats().passes, 1, "the pass was kept on disk");
 }
+
+fn whole(level: u32, size: Size) -> Region {
+    Region {
+        subimage: 0,
+        level,
+        rect: size.rect(),
+    }
+}
+
+#[test]
+fn what_was_prefetched_is_there() {
+    for access in [TILED, Access::Pass, Access::Chunks(Size::new(700, 16))] {
+        let cache = cache(&bank(64 * MIB, MIB), &Generated::new(&[(700, 500, access)]));
+        let image = open(&cache);
+        let region = whole(0, Size::new(700, 500));
+        let ahead = image.prefetch(&region, 0).unwrap();
+        ahead.wait(&Wait::forever()).unwrap();
+        assert!(ahead.is_finished());
+        assert_eq!(cache.stats().misses, 0, "nobody has asked for a tile yet");
+        assert_eq!(read(&image, 0, region.rect), expected(0, region.rect, 0));
+        assert_eq!(cache.stats().misses, 0);
+        let outside = whole(0, Size::new(701, 500));
+        assert!(image.prefetch(&outside, 0).is_err());
+    }
+}
+
+#[test]
+fn a_prefetch_that_is_dropped_ends_and_one_that_is_detached_does_not() {
+    let picture = Generated::new(&[(1024, 1024, TILED)]);
+    let bank = bank(64 * MIB, MIB);
+    let mut options = CacheOptions::new("test", {
+        let picture = picture.clone();
+        move |_| Ok(picture.open())
+    });
+    options.decode_threads = 1;
+    let cache = Cache::new(&bank, options).unwrap();
+    let image = open(&cache);
+    picture.gate.close();
+    let region = whole(0, Size::new(1024, 1024));
+    let first = image.prefetch(&region, 0).unwrap();
+    while picture.counters.decodes.load(Ordering::SeqCst) == 0 {
+        thread::yield_now();
+    }
+    // While the only thread is held up, two more wait: the later one is more urgent.
+    let later = image.prefetch(&whole(3, Size::new(128, 128)), 1).unwrap();
+    let urgent = image.prefetch(&whole(4, Size::new(64, 64)), 9).unwrap();
+    let never = image.prefetch(&whole(2, Size::new(256, 256)), 1).unwrap();
+    drop(never);
+    drop(first);
+    picture.gate.open();
+    later.wait(&Wait::forever()).unwrap();
+    assert!(urgent.is_finished());
+    urgent.detach();
+    let made = cache.stats().tiles_made;
+    assert!(
+        made < 200,
+        "{made} tiles: the finest level was not gone through twice"
+    );
+}
+
+#[test]
+fn a_cancelled_prefetch_stops_at_the_next_tile() {
+    let picture = Generated::new(&[(1024, 1024, TILED)]);
+    let cache = cache(&bank(64 * MIB, MIB), &picture);
+    let image = open(&cache);
+    picture.gate.close();
+    let ahead = image.prefetch(&whole(0, Size::new(1024, 1024)), 0).unwrap();
+    while picture.counters.decodes.load(Ordering::SeqCst) == 0 {
+        thread::yield_now();
+    }
+    ahead.cancel();
+    picture.gate.open();
+    let outcome = ahead.wait(&Wait::forever());
+    assert!(matches!(outcome, Err(Error::GaveUp { .. })), "{outcome:?}");
+    assert_eq!(cache.stats().tiles_made, 1);
+}
+
+#[test]
+fn what_is_pinned_stays_until_it_is_let_go() {
+    let bank = bank(2 * MIB, MIB);
+    let cache = cache(&bank, &Generated::new(&[(2048, 2048, TILED)]));
+    let image = open(&cache);
+    let region = Region {
+        rect: Rect::new(0, 0, 512, 256),
+        ..whole(0, Size::new(1, 1))
+    };
+    let pin = image.pin(&region, &Wait::forever()).unwrap();
+    assert_eq!(pin.n_tiles(), 16);
+    for y in (256..2048).step_by(64) {
+        read(&image, 0, Rect::new(0, y, 2048, 64));
+    }
+    bank.trim(1.0);
+    let misses = cache.stats().misses;
+    read(pin.image(), 0, region.rect);
+    assert_eq!(cache.stats().misses, misses);
+    drop(pin);
+    bank.trim(1.0);
+    read(&image, 0, region.rect);
+    assert_eq!(cache.stats().misses, misses + 16);
+    let error = image
+        .pin(&whole(0, Size::new(2048, 2048)), &Wait::never())
+        .unwrap_err();
+    assert!(error.to_string().contains("the budget is 2 MiB"), "{error}");
+}
