@@ -70,3 +70,76 @@ def ten_thousand():
     """10,000 small JPEG files, 40 of them different."""
     originals = _make('1mp', lambda to: _sample(to, '--count', '40', '--megapixels', '1', '--jpeg'))
     return _make('10000', lambda to: _links(to, originals, 10_000))
+
+
+def texture(compression):
+    """A TIFF of 16,384 × 16,384, RGBA, in tiles of 64, one level; `none` or `zip`."""
+
+    def build(to):
+        pixels = _waves(16384)
+        _write_tiled(to / 'texture.tif', [pixels], compression)
+
+    return _make(f'texture-{compression}', build) / 'texture.tif'
+
+
+def textures(attributes=False):
+    """2,000 TIFF textures of 256 × 256 with nine levels; on request with some fifty attributes and an ICC profile of 3 KB each."""
+
+    def build(to):
+        pixels = _waves(256)
+        levels = [pixels[:: 1 << level, :: 1 << level] for level in range(9)]
+        for n in range(2000):
+            _write_tiled(to / f'{n:05}.tif', levels, 'zip', _attributes(n) if attributes else {})
+
+    return _make('textures-attributes' if attributes else 'textures', build)
+
+
+def _waves(side):
+    """Smooth colour with some noise: neither flat nor without a pattern, so that deflate halves it."""
+    import numpy
+
+    noise = numpy.random.default_rng(1)
+    across, down = numpy.arange(side, dtype=numpy.float32), numpy.arange(side, dtype=numpy.float32)[:, None]
+    pixels = numpy.empty((side, side, 4), numpy.uint8)
+    for channel in range(4):
+        waves = (numpy.sin(across / (37 + 9 * channel)) + numpy.cos(down / (53 + 7 * channel))) * 50 + 127
+        pixels[..., channel] = (waves + noise.normal(0, 2, (side, side)).astype(numpy.float32)).clip(0, 255)
+    return pixels
+
+
+IPTC = """City Sublocation State Country CountryCode Category SuppCategory Headline Source Instructions
+    AuthorsPosition Credit CaptionWriter TransmissionReference ObjectName Provider Contact EditStatus ProgramVersion
+    OriginatingProgram ReferenceService ContentLocationCode ContentLocationName SubjectReference""".split()
+EXIF = """ExposureTime FNumber ApertureValue BrightnessValue ExposureBiasValue MaxApertureValue SubjectDistance FocalLength
+    FlashEnergy FocalPlaneXResolution FocalPlaneYResolution ExposureIndex DigitalZoomRatio ShutterSpeedValue""".split()
+TAGS = 'Artist Copyright DocumentName HostComputer ImageDescription Make Model Software PageName'.split()
+
+
+def _attributes(n):
+    """Some fifty values as cameras and archives leave them behind; the profile is the same in all files."""
+    texts = {name: f'{name} of picture {n}' for name in [*(f'IPTC:{name}' for name in IPTC), *TAGS]}
+    numbers = {f'Exif:{name}': 1.0 + n % 7 + place / 16 for place, name in enumerate(EXIF)}
+    return {**texts, **numbers, 'ICCProfile': bytes(range(256)) * 12}
+
+
+def _write_tiled(path, levels, compression, attributes=None):
+    import numpy
+    import OpenImageIO
+
+    output = OpenImageIO.ImageOutput.create(str(path))
+    for number, pixels in enumerate(levels):
+        height, width, channels = pixels.shape
+        spec = OpenImageIO.ImageSpec(width, height, channels, 'uint8')
+        spec.tile_width = spec.tile_height = 64
+        spec.attribute('compression', compression)
+        # Without it, smaller versions are further images rather than levels.
+        spec.attribute('textureformat', 'Plain Texture')
+        for name, value in (attributes or {}).items() if number == 0 else []:
+            if isinstance(value, bytes):
+                spec.attribute(name, OpenImageIO.TypeDesc(f'uint8[{len(value)}]'), numpy.frombuffer(value, numpy.uint8))
+            else:
+                spec.attribute(name, value)
+        if not output.open(str(path), spec, 'Create' if number == 0 else 'AppendSubimage'):
+            raise SystemExit(f'{path}: {output.geterror()}')
+        output.write_image(numpy.ascontiguousarray(pixels))
+    output.close()

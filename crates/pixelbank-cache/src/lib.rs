@@ -5,15 +5,14 @@
 //! makes is kept in memory or on the scratch disk. Levels that a file does not have are made from finer ones.
 //!
 //! ```no_run
-//! use pixelbank_cache::{Cache, CacheOptions};
-//! use pixelbank_codec::{Input, Limits, Region};
+//! use pixelbank_cache::{Cache, CacheOptions, FileSource};
+//! use pixelbank_codec::{Limits, Region};
 //! use pixelbank_image::{Rect, ViewMut};
 //! use pixelbank_memory::{Bank, Wait};
 //!
 //! let bank = Bank::builder().host_bytes(128 << 20).build()?;
-//! let cache = Cache::new(&bank, CacheOptions::new("photos", |key| {
-//!     pixelbank_codec::open(Input::path(key)?, &Limits::default())
-//! }))?;
+//! let files = FileSource::new(Limits::default());
+//! let cache = Cache::new(&bank, CacheOptions::from_source("photos", files))?;
 //! let photo = cache.image("holiday.jpg".as_ref(), &Wait::forever())?;
 //! let rect = Rect::new(0, 0, 512, 512);
 //! let mut pixels = vec![0; photo.spec(0).format.image_bytes(rect.size()) as usize];
@@ -23,7 +22,7 @@
 //! ```
 //!
 //! Calls block; none of them holds a lock while a file is read or decoded. Not for pixels that change: a file that is
-//! rewritten must be [invalidated](Cache::invalidate).
+//! rewritten is seen once it is [invalidated](Cache::invalidate), or [looked for](Cache::invalidate_changed).
 #![forbid(unsafe_code)]
 
 mod cache;
@@ -46,6 +45,7 @@ mod spill;
 mod stats;
 mod store;
 mod twins;
+mod udim;
 mod workers;
 
 pub use cache::{Cache, CacheOptions};
@@ -58,3 +58,4 @@ pub use prefetch::Prefetch;
 pub use source::{Io, Source, Stamp};
 pub use stats::{FileStats, Stats};
 pub use store::Tile;
+pub use udim::Udim;

@@ -80,6 +80,9 @@ pub enum Command {
     Thumb(Thumb),
     /// Make photographs to try things out with
     Sample(Sample),
+    /// Measure on this machine, with your own files
+    #[command(subcommand)]
+    Bench(Bench),
     /// Print completions for a shell
     Completions {
         /// Which shell
@@ -201,6 +204,22 @@ pub struct Sample {
     /// Also write a tiled JPEG-compressed TIFF pyramid of this many pixels a side
     #[arg(long, value_name = "SIDE", value_parser = clap::value_parser!(u32).range(256..=65_536))]
     pub pyramid: Option<u32>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Bench {
+    /// Times of looking up tiles and reading regions of one file; bytes that each of several files costs
+    Cache(BenchCache),
+}
+
+#[derive(Debug, Args)]
+pub struct BenchCache {
+    /// An image file; or several, and folders with image files alone
+    #[arg(required = true, value_name = "FILE")]
+    pub paths: Vec<PathBuf>,
+    /// A JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
 }
 
 fn megapixels(text: &str) -> Result<(f64, f64), String> {

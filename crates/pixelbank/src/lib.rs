@@ -6,12 +6,12 @@
 //! makes pictures of such regions.
 //!
 //! ```
-//! use pixelbank::cache::{Cache, CacheOptions};
-//! use pixelbank::codec::{Input, Limits, open};
+//! use pixelbank::cache::{Cache, CacheOptions, FileSource};
+//! use pixelbank::codec::Limits;
 //! use pixelbank::memory::Bank;
 //!
 //! let bank = Bank::builder().host_bytes(128 << 20).build()?;
-//! let cache = Cache::new(&bank, CacheOptions::new("photos", |key| open(Input::path(key)?, &Limits::default())))?;
+//! let cache = Cache::new(&bank, CacheOptions::from_source("photos", FileSource::new(Limits::default())))?;
 //! assert_eq!(bank.ledger().host.limit_bytes, 128 << 20);
 //! # drop(cache);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Command::Info(options) => commands::info::run(&options, budget),
         Command::Thumb(options) => commands::thumb::run(&options, budget),
         Command::Sample(options) => commands::sample::run(&options),
+        Command::Bench(bench) => commands::bench::run(&bench, budget),
         Command::Completions { shell } => commands::shell::completions(shell),
         Command::Man { out } => commands::shell::man(out.as_deref()),
     };

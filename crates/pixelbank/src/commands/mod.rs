@@ -1,5 +1,6 @@
 //! One module for each command.
 
+pub mod bench;
 pub mod info;
 pub mod sample;
 pub mod serve;

@@ -1,7 +1,6 @@
 //! `pixelbank thumb`.
 
 use std::collections::HashSet;
-use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,10 +8,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Context;
-use pixelbank::cache::{Cache, CacheOptions};
+use pixelbank::cache::{Cache, CacheOptions, FileSource};
 use pixelbank::codec::{
-    Embed, Input, JpegOptions, Limits, PngOptions, WebPOptions, encode_jpeg, encode_png,
-    encode_webp, open,
+    Embed, JpegOptions, Limits, PngOptions, WebPOptions, encode_jpeg, encode_png, encode_webp,
 };
 use pixelbank::image::Size;
 use pixelbank::memory::{Cancel, Wait};
@@ -40,9 +38,7 @@ pub fn run(options: &Thumb, budget: &Budget) -> anyhow::Result<ExitCode> {
             usize::from,
         )
         .min(jobs.len().max(1));
-    let mut cache = CacheOptions::new("thumb", |key: &OsStr| {
-        open(Input::path(key)?, &Limits::default())
-    });
+    let mut cache = CacheOptions::from_source("thumb", FileSource::new(Limits::default()));
     cache.decode_threads = n_threads;
     cache.scratch_dir = means.scratch_dir;
     let cache = Cache::new(&means.bank, cache)?;
