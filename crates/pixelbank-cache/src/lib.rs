@@ -26,6 +26,7 @@
 #![forbid(unsafe_code)]
 
 mod cache;
+mod color;
 mod cursor;
 mod error;
 mod file_source;

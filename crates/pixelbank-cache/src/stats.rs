@@ -10,6 +10,13 @@ macro_rules! counters {
         #[non_exhaustive]
         pub struct Stats { $($(#[$doc])* pub $name: u64,)* }
 
+        impl Stats {
+            /// Every figure with its name.
+            pub fn figures(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($name), self.$name),)*].into_iter()
+            }
+        }
+
         #[derive(Debug, Default)]
         pub(crate) struct Counters { $(pub $name: AtomicU64,)* }
 

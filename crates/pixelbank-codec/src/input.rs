@@ -110,6 +110,34 @@ impl Input {
     }
 }
 
+impl Input {
+    /// Fills `buffer` from byte `at` on, wherever the last read ended; where the next one begins is left open.
+    pub(crate) fn read_exact_at(&mut self, at: u64, buffer: &mut [u8]) -> io::Result<()> {
+        #[cfg(unix)]
+        if let Bytes::File(file) = &self.bytes {
+            use std::os::unix::fs::FileExt;
+            // Systems refuse places that no file can have. A file that points there ends before.
+            if i64::try_from(at).is_err() {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let started = self.counter.as_ref().map(|_| Instant::now());
+            file.read_exact_at(buffer, at)?;
+            self.count(started, buffer.len());
+            return Ok(());
+        }
+        self.seek(SeekFrom::Start(at))?;
+        self.read_exact(buffer)
+    }
+
+    fn count(&self, started: Option<Instant>, n: usize) {
+        if let (Some(counter), Some(started)) = (&self.counter, started) {
+            let nanos = started.elapsed().as_nanos() as u64;
+            counter.bytes.fetch_add(n as u64, Ordering::Relaxed);
+            counter.nanos.fetch_add(nanos, Ordering::Relaxed);
+        }
+    }
+}
+
 impl Read for Input {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let started = self.counter.as_ref().map(|_| Instant::now());
@@ -117,10 +145,8 @@ impl Read for Input {
             Bytes::File(file) => file.read(buf),
             Bytes::Memory(cursor) => cursor.read(buf),
         };
-        if let (Some(counter), Some(started), Ok(n)) = (&self.counter, started, &read) {
-            let nanos = started.elapsed().as_nanos() as u64;
-            counter.bytes.fetch_add(*n as u64, Ordering::Relaxed);
-            counter.nanos.fetch_add(nanos, Ordering::Relaxed);
+        if let Ok(n) = &read {
+            self.count(started, *n);
         }
         read
     }

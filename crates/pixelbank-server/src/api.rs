@@ -346,6 +346,7 @@ async fn rescan(
 async fn prometheus(State(app): State<Arc<App>>) -> impl IntoResponse {
     let text = app.metrics.text(
         &app.bank.ledger(),
+        &app.cache.stats(),
         &app.encoded.stats(),
         app.library.scan_state(),
     );

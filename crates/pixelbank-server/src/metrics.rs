@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use parking_lot::Mutex;
+use pixelbank_cache::Stats;
 use pixelbank_memory::Ledger;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
@@ -52,6 +53,11 @@ struct TypeLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CacheLabels {
+    what: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ResourceLabels {
     resource: &'static str,
 }
@@ -77,6 +83,7 @@ struct Reading {
     peak: Family<ResourceLabels, Amount>,
     resident_bytes: Amount,
     unaccounted_bytes: Amount,
+    image_cache: Family<CacheLabels, Counter>,
     encoded_entries: Amount,
     encoded_hits: Counter,
     encoded_misses: Counter,
@@ -156,6 +163,12 @@ impl Reading {
             "Objects, by account, type and owner",
             type_count.clone(),
         );
+        let image_cache = Family::default();
+        registry.register(
+            "image_cache",
+            "What the image cache did: tiles, files, bytes or nanoseconds",
+            image_cache.clone(),
+        );
         let mut by_resource = |name: &str, help: &str| {
             let family = Family::<ResourceLabels, Amount>::default();
             registry.register(name, help, family.clone());
@@ -171,6 +184,7 @@ impl Reading {
             type_count,
             resident_bytes,
             unaccounted_bytes,
+            image_cache,
             encoded_entries,
             encoded_hits,
             encoded_misses,
@@ -181,7 +195,18 @@ impl Reading {
         }
     }
 
-    fn set(&self, ledger: &Ledger, encoded: &EncodedStats, scan: ScanState) {
+    fn set(&self, ledger: &Ledger, cache: &Stats, encoded: &EncodedStats, scan: ScanState) {
+        let raise = |counter: &Counter, to: u64| {
+            counter.inc_by(to.saturating_sub(counter.get()));
+        };
+        // What comes and goes stands among the rows of the ledger.
+        let counted = |name: &str| !["files", "tile_bytes", "peak_tile_bytes"].contains(&name);
+        for (what, figure) in cache.figures().filter(|(name, _)| counted(name)) {
+            raise(
+                &self.image_cache.get_or_create(&CacheLabels { what }),
+                figure,
+            );
+        }
         for row in &ledger.accounts {
             let account = row.account.name();
             self.account_bytes
@@ -215,9 +240,6 @@ impl Reading {
         self.resident_bytes.set(ledger.process.resident_bytes);
         self.unaccounted_bytes.set(ledger.process.unaccounted_bytes);
         self.encoded_entries.set(encoded.entries);
-        let raise = |counter: &Counter, to: u64| {
-            counter.inc_by(to.saturating_sub(counter.get()));
-        };
         raise(&self.encoded_hits, encoded.hits);
         raise(&self.encoded_misses, encoded.misses);
         raise(&self.encoded_evictions, encoded.evictions);
@@ -243,9 +265,15 @@ impl Metrics {
     }
 
     /// Everything in the OpenMetrics text format, which Prometheus reads.
-    pub fn text(&self, ledger: &Ledger, encoded: &EncodedStats, scan: ScanState) -> String {
+    pub fn text(
+        &self,
+        ledger: &Ledger,
+        cache: &Stats,
+        encoded: &EncodedStats,
+        scan: ScanState,
+    ) -> String {
         let reading = self.reading.lock();
-        reading.set(ledger, encoded, scan);
+        reading.set(ledger, cache, encoded, scan);
         let mut text = String::new();
         encode(&mut text, &reading.registry).expect("writing to a string cannot fail");
         text
@@ -254,6 +282,7 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
+    use pixelbank_cache::{Cache, CacheOptions};
     use pixelbank_memory::{Account, Bank};
 
     use super::*;
@@ -277,7 +306,12 @@ mod tests {
             hits: 5,
             ..EncodedStats::default()
         };
-        let text = || metrics.text(&bank.ledger(), &encoded, scan);
+        let cache = Cache::new(
+            &bank,
+            CacheOptions::new("test", |_| unreachable!("nobody asks")),
+        )
+        .expect("threads");
+        let text = || metrics.text(&bank.ledger(), &cache.stats(), &encoded, scan);
         let first = text();
         for line in [
             "pixelbank_requests_total{route=\"Image\",status=\"200\"} 1",
@@ -285,6 +319,7 @@ mod tests {
             "pixelbank_account_bytes{account=\"tiles\"} 4096",
             "pixelbank_budget_limit{resource=\"host\"} 1048576",
             "pixelbank_encoded_hits_total 5",
+            "pixelbank_image_cache_total{what=\"tiles_made\"} 0",
             "pixelbank_images_found 7",
             "pixelbank_scanning 1",
         ] {

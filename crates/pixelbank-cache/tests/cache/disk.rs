@@ -326,3 +326,26 @@ fn ten_thousand_short_lived_threads_leave_nothing_behind() {
     assert_eq!(after.types, before.types);
     assert_eq!(after.host.idle_bytes, before.host.idle_bytes);
 }
+
+#[test]
+fn colour_is_told_as_a_whole() {
+    let folder = folder();
+    let bank = bank(8 * MIB, MIB);
+    let cache = files(&bank, source());
+    let image = |name: &str, bytes: &[u8]| {
+        let path = write(folder.path(), name, bytes);
+        cache.image(path.as_os_str(), &Wait::forever()).unwrap()
+    };
+    let wait = Wait::forever();
+    let even = image("even.pgm", &gray(600, 51));
+    assert_eq!(even.constant(0, &wait).unwrap(), Some(vec![51]));
+    let average = even.average(0, &wait).unwrap();
+    assert!((average[0] - 0.2).abs() < 1e-6, "{average:?}");
+    let mut bytes = gray(600, 51);
+    *bytes.last_mut().unwrap() = 52;
+    assert_eq!(image("spot.pgm", &bytes).constant(0, &wait).unwrap(), None);
+    let half = bytes.len() - 600 * 300;
+    bytes[half..].fill(153);
+    let average = image("two.pgm", &bytes).average(0, &wait).unwrap();
+    assert!((average[0] - 0.4).abs() < 0.002, "{average:?}");
+}

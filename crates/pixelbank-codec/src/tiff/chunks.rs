@@ -13,36 +13,42 @@ pub(super) struct Place {
     pub bytes: u64,
 }
 
-/// The places of the chunks of a level, read from the file by the windowful.
-#[derive(Debug)]
-pub(super) struct ChunkTable<'a> {
-    page: &'a Page,
+/// A part of a level's arrays, as the file has them. One is kept with the file, between calls too: whoever goes through
+/// the tiles of a level one by one has the arrays read by the windowful.
+#[derive(Debug, Default)]
+pub(super) struct Window {
+    /// The directory that they belong to, by its place in the file.
+    directory: u64,
     first: u64,
     len: usize,
     offsets: [u64; WINDOW],
     counts: [u64; WINDOW],
 }
 
+/// The places of the chunks of a level.
+#[derive(Debug)]
+pub(super) struct ChunkTable<'a> {
+    page: &'a Page,
+}
+
 impl<'a> ChunkTable<'a> {
     pub(super) fn new(page: &'a Page) -> Self {
-        Self {
-            page,
-            first: 0,
-            len: 0,
-            offsets: [0; WINDOW],
-            counts: [0; WINDOW],
-        }
+        Self { page }
     }
 
     /// The place of chunk `index`, checked against the length of the file.
-    pub(super) fn place(&mut self, source: &mut Source, index: u64) -> Result<Place, Fault> {
-        if !(self.first..self.first + self.len as u64).contains(&index) {
+    pub(super) fn place(&self, source: &mut Source, index: u64) -> Result<Place, Fault> {
+        let window = &source.window;
+        let is_there = window.directory == self.page.at
+            && (window.first..window.first + window.len as u64).contains(&index);
+        if !is_there {
             self.load(source, index)?;
         }
-        let slot = (index - self.first) as usize;
+        let window = &source.window;
+        let slot = (index - window.first) as usize;
         let place = Place {
-            at: self.offsets[slot],
-            bytes: self.counts[slot],
+            at: window.offsets[slot],
+            bytes: window.counts[slot],
         };
         match place.at.checked_add(place.bytes) {
             _ if place.bytes == 0 => Err("it is empty".into()),
@@ -52,11 +58,7 @@ impl<'a> ChunkTable<'a> {
     }
 
     /// The most packed bytes of a chunk of `indices`, as far as the file has them.
-    pub(super) fn largest(
-        &mut self,
-        source: &mut Source,
-        indices: impl Iterator<Item = u64>,
-    ) -> u64 {
+    pub(super) fn largest(&self, source: &mut Source, indices: impl Iterator<Item = u64>) -> u64 {
         indices
             .filter_map(|index| self.place(source, index).ok())
             .map(|place| place.bytes)
@@ -64,25 +66,29 @@ impl<'a> ChunkTable<'a> {
             .unwrap_or(0)
     }
 
-    fn load(&mut self, source: &mut Source, index: u64) -> Result<(), Error> {
-        self.len = 0;
+    fn load(&self, source: &mut Source, index: u64) -> Result<(), Error> {
         let page = self.page;
         let n_chunks = page.chunks_per_plane() * page.planes() as u64;
         let len = (n_chunks - index).min(WINDOW as u64) as usize;
         let range = index..index + len as u64;
-        source.uints(&page.offsets, range.clone(), &mut self.offsets[..len])?;
+        let mut window = Window {
+            directory: page.at,
+            first: index,
+            len,
+            ..Window::default()
+        };
+        source.uints(&page.offsets, range.clone(), &mut window.offsets[..len])?;
         match &page.counts {
-            Some(counts) => source.uints(counts, range, &mut self.counts[..len])?,
+            Some(counts) => source.uints(counts, range, &mut window.counts[..len])?,
             None => {
-                for (slot, bytes) in self.counts[..len].iter_mut().enumerate() {
+                for (slot, bytes) in window.counts[..len].iter_mut().enumerate() {
                     let row = (index + slot as u64) % page.chunks_per_plane();
                     let row = row / u64::from(page.columns());
                     *bytes = page.raw_row_bytes() * u64::from(page.rows_of(row as u32));
                 }
             }
         }
-        self.first = index;
-        self.len = len;
+        source.window = window;
         Ok(())
     }
 }

@@ -70,7 +70,7 @@ fn for_each_chunk<E>(
 /// The most packed bytes of a chunk that `rect` touches.
 fn largest_chunk(source: &mut Source, page: &Page, rect: Rect) -> u64 {
     let (columns, rows) = TileGrid::new(page.size, page.chunk).touching(rect);
-    let mut table = ChunkTable::new(page);
+    let table = ChunkTable::new(page);
     let mut largest = 0;
     for plane in 0..page.planes() as u64 {
         for row in rows.clone() {
@@ -211,7 +211,7 @@ fn decode_jpeg(
     let color = stream_color(page);
     let mut stream = allocate(source, packed)?;
     let mut pixels = Vec::new();
-    let mut table = ChunkTable::new(page);
+    let table = ChunkTable::new(page);
     let grid = TileGrid::new(page.size, page.chunk);
     for_each_chunk(page, rect, |index, part| {
         let chunk = grid.rect(part.x / page.chunk.width, part.y / page.chunk.height);

@@ -1,6 +1,7 @@
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::ops::Range;
 
+use super::chunks::Window;
 use crate::{Error, Format, Input};
 
 /// Fields of one directory that are believed; real files have a few dozen.
@@ -83,6 +84,8 @@ pub(super) struct Source {
     pub len_bytes: u64,
     pub order: Order,
     big: bool,
+    /// The places of chunks that were looked up last.
+    pub window: Window,
 }
 
 impl Source {
@@ -97,6 +100,7 @@ impl Source {
             len_bytes,
             order: Order::Little,
             big: false,
+            window: Window::default(),
         };
         let mut header = [0u8; 16];
         source.read_at(0, &mut header[..8])?;
@@ -142,11 +146,7 @@ impl Source {
 
     /// Fills `buffer` from byte `at` on.
     pub(super) fn read_at(&mut self, at: u64, buffer: &mut [u8]) -> Result<(), Error> {
-        let read = self
-            .input
-            .seek(SeekFrom::Start(at))
-            .and_then(|_| self.input.read_exact(buffer));
-        match read {
+        match self.input.read_exact_at(at, buffer) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 Err(self.malformed(format!(
