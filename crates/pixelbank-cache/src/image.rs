@@ -1,6 +1,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use pixelbank_codec::{Format, MetadataBlocks, Region};
 use pixelbank_image::{Alpha, ImageSpec, Rect, Size, ViewMut, Window};
@@ -220,13 +221,7 @@ impl Image {
         wait: &Wait,
     ) -> Result<Tile, Error> {
         let place = self.place(subimage, level)?;
-        let grid = place.the_level.grid();
-        if column >= grid.columns() || row >= grid.rows() {
-            return Err(Error::BadRequest(format!(
-                "no tile in column {column}, row {row} of {}",
-                place.describe()
-            )));
-        }
+        let grid = place.tile_grid(column, row)?;
         if let Some(tile) = self.cache.store.get(&place.key(grid.index(column, row))) {
             self.cache.count_looks(1, 0);
             return Ok(tile);
@@ -239,6 +234,32 @@ impl Image {
                 Ok(())
             })?;
         found.ok_or_else(|| Error::BadRequest("a tile was asked for and none came".to_owned()))
+    }
+
+    /// Puts a tile into the cache that the caller has the pixels of: `fill` writes them where they stay. Whoever asks for
+    /// it later gets it without the file being read, until the budget wants its bytes back. The tile that is there already
+    /// wins.
+    ///
+    /// # Errors
+    /// [`Error::BadRequest`] for a tile that is not there, what is wrong with the budget, and what `fill` says.
+    pub fn add_tile(
+        &self,
+        subimage: u32,
+        level: u32,
+        (column, row): (u32, u32),
+        wait: &Wait,
+        fill: impl FnOnce(ViewMut<'_>) -> Result<(), Error>,
+    ) -> Result<Tile, Error> {
+        let place = self.place(subimage, level)?;
+        let grid = place.tile_grid(column, row)?;
+        let (size, format) = (grid.rect(column, row).size(), place.format());
+        let started = Instant::now();
+        let mut buffer = self.cache.blank(format, size, wait)?;
+        fill(ViewMut::packed(&mut buffer, size, format)?)?;
+        let tile = Tile::new(&self.cache.bank, buffer, size, format);
+        let key = place.key(grid.index(column, row));
+        let nanos = started.elapsed().as_nanos() as u64;
+        Ok(self.cache.store.insert(key, tile, nanos))
     }
 
     /// Loads a region of a level behind the caller's back, so that reading it finds it there. Of several that wait, those

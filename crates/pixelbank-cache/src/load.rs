@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use pixelbank_codec::Region;
-use pixelbank_image::{ImageSpec, PixelFormat, Rect, Size, View, ViewMut};
+use pixelbank_image::{ImageSpec, PixelFormat, Rect, Size, TileGrid, View, ViewMut};
 use pixelbank_memory::{Buffer, Wait};
 
 use crate::cache::Inner;
@@ -46,6 +46,18 @@ impl<'a> Place<'a> {
             level,
             the_level: level::level(spec, file.tile, level)?,
         })
+    }
+
+    /// The tiles of the level, if that one is among them.
+    pub fn tile_grid(&self, column: u32, row: u32) -> Result<TileGrid, Error> {
+        let grid = self.the_level.grid();
+        if column < grid.columns() && row < grid.rows() {
+            return Ok(grid);
+        }
+        Err(Error::BadRequest(format!(
+            "no tile in column {column}, row {row} of {}",
+            self.describe()
+        )))
     }
 
     pub fn spec(&self) -> &'a ImageSpec {

@@ -1,6 +1,8 @@
 use std::ffi::OsStr;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use pixelbank_memory::format_bytes;
 use serde::Serialize;
 
 macro_rules! counters {
@@ -11,6 +13,17 @@ macro_rules! counters {
         pub struct Stats { $($(#[$doc])* pub $name: u64,)* }
 
         impl Stats {
+            /// What was done after `earlier`; of tiles and files in memory, what there is now.
+            #[must_use]
+            pub fn since(&self, earlier: &Self) -> Self {
+                Self {
+                    tile_bytes: self.tile_bytes,
+                    peak_tile_bytes: self.peak_tile_bytes,
+                    files: self.files,
+                    ..Self { $($name: self.$name.saturating_sub(earlier.$name),)* }
+                }
+            }
+
             /// Every figure with its name.
             pub fn figures(&self) -> impl Iterator<Item = (&'static str, u64)> {
                 [$((stringify!($name), self.$name),)*].into_iter()
@@ -65,6 +78,22 @@ counters! {
     decode_nanos,
     /// Nanoseconds that callers waited for what others were loading.
     wait_nanos,
+}
+
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, figure) in self.figures() {
+            let name = name.replace('_', " ");
+            if let Some(name) = name.strip_suffix(" nanos") {
+                writeln!(f, "{name:<16} {:>12.3} s", figure as f64 / 1e9)?;
+            } else if let Some(name) = name.strip_suffix(" bytes") {
+                writeln!(f, "{name:<16} {:>14}", format_bytes(figure))?;
+            } else {
+                writeln!(f, "{name:<16} {figure:>14}")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Adds to a counter; their order among each other does not matter.
@@ -135,5 +164,35 @@ impl Striped {
     pub fn sum(&self) -> u64 {
         let stripes = self.0.iter();
         stripes.map(|stripe| stripe.0.load(Ordering::Relaxed)).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_told_since_a_moment_and_for_people() {
+        let earlier = Stats {
+            hits: 5,
+            tile_bytes: 4096,
+            ..Stats::default()
+        };
+        let later = Stats {
+            hits: 12,
+            tile_bytes: 2048,
+            wait_nanos: 1_500_000_000,
+            ..Stats::default()
+        };
+        let between = later.since(&earlier);
+        assert_eq!((between.hits, between.tile_bytes), (7, 2048));
+        let text = later.to_string();
+        for line in [
+            "hits                         12",
+            "wait                    1.500 s",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{text}");
+        }
+        assert!(text.contains("2 KiB"), "{text}");
     }
 }

@@ -354,3 +354,61 @@ fn what_is_pinned_stays_until_it_is_let_go() {
         .unwrap_err();
     assert!(error.to_string().contains("the budget is 2 MiB"), "{error}");
 }
+
+#[test]
+fn sixty_four_threads_with_large_tiles_stay_inside_the_budget() {
+    let bank = bank(64 * MIB, 0);
+    let image = open(&cache(
+        &bank,
+        &Generated::new(&[(8192, 8192, Access::Chunks(Size::new(1024, 1024)))]),
+    ));
+    let (image, sum) = (&image, AtomicU64::new(0));
+    let sum = &sum;
+    thread::scope(|scope| {
+        for n in 0..64 {
+            scope.spawn(move || {
+                let tile = image.tile(0, 0, n % 8, n / 8, &Wait::forever()).unwrap();
+                assert_eq!(
+                    tile.view().row(0)[..3],
+                    pixel(0, n % 8 * 1024, n / 8 * 1024, 0)
+                );
+                sum.fetch_add(1, Ordering::SeqCst);
+            });
+        }
+    });
+    assert_eq!(
+        sum.load(Ordering::SeqCst),
+        64,
+        "each of them got its three MiB"
+    );
+    let host = bank.ledger().host;
+    assert!(host.peak_bytes <= 64 * MIB);
+    assert_eq!(host.overdrafts, 0);
+}
+
+#[test]
+fn a_tile_that_is_handed_in_is_read_instead_of_the_file() {
+    let picture = Generated::new(&[(300, 200, TILED)]);
+    let cache = cache(&bank(MIB, MIB), &picture);
+    let image = open(&cache);
+    let wait = Wait::forever();
+    let add = |column, shade| {
+        image.add_tile(0, 0, (column, 3), &wait, |mut pixels| {
+            // The last row of tiles is cut off.
+            assert_eq!(pixels.size().height, 8);
+            pixels.row_mut(7).fill(shade);
+            Ok(())
+        })
+    };
+    drop(add(1, 9).unwrap());
+    assert_eq!(read(&image, 0, Rect::new(128, 199, 2, 1)), [9; 6]);
+    assert_eq!(picture.counters.decodes.load(Ordering::SeqCst), 0);
+    let second = add(1, 10).unwrap();
+    assert_eq!(second.view().row(7)[0], 9, "the first one stays");
+    assert!(add(3, 0).is_err());
+    let refused = image.add_tile(0, 0, (0, 0), &wait, |_| {
+        Err(Error::BadRequest("the caller has none".to_owned()))
+    });
+    assert!(refused.is_err());
+    assert_eq!(cache.stats().tile_bytes, 128 * 8 * 3);
+}
