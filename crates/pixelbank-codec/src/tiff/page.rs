@@ -82,6 +82,15 @@ pub(super) enum Predictor {
     Float,
 }
 
+/// What kind of numbers samples are in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SampleKind {
+    Unsigned,
+    /// Delivered as floats, the highest value as 1.
+    Signed,
+    Float,
+}
+
 /// What must be done to the samples of the file for the pixels that are delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
@@ -112,7 +121,7 @@ pub(super) struct Page {
     pub meaning: Meaning,
     /// Bits of a sample in the file.
     pub bits: u8,
-    pub is_float: bool,
+    pub kind: SampleKind,
     /// Samples of a pixel.
     pub samples: u8,
     /// Whether each sample has chunks of its own.
@@ -173,11 +182,10 @@ impl Page {
         }
         let bits = same_for_all(source, directory, tag::BITS_PER_SAMPLE, 1)?;
         let sample_format = same_for_all(source, directory, tag::SAMPLE_FORMAT, 1)?;
-        let is_float = sample_format == 3;
-        let sample = sample_type(source, bits, sample_format)?;
+        let (kind, sample) = sample_type(source, bits, sample_format)?;
         let (format, alpha, meaning) =
             pixels(source, directory, samples, bits, sample, compression)?;
-        let predictor = predictor(source, directory, compression, bits, is_float)?;
+        let predictor = predictor(source, directory, compression, bits, kind)?;
         let planar = samples > 1
             && optional(source, directory, tag::PLANAR_CONFIGURATION)?.unwrap_or(1) == 2;
         if compression == Compression::Jpeg && planar {
@@ -211,7 +219,7 @@ impl Page {
             predictor,
             meaning,
             bits,
-            is_float,
+            kind,
             samples,
             planar,
             bits_reversed: optional(source, directory, tag::FILL_ORDER)? == Some(2),
@@ -278,6 +286,7 @@ impl Page {
             && !matches!(self.meaning, Meaning::Palette(_))
             && self.format.row_bytes(self.chunk.width) as u64 == self.raw_row_bytes()
             && matches!(self.bits, 8 | 16 | 32)
+            && self.kind != SampleKind::Signed
     }
 
     /// Rows of a chunk that are really in the image; the last strip may be shorter.
@@ -400,7 +409,7 @@ fn predictor(
     directory: &Directory,
     compression: Compression,
     bits: u8,
-    is_float: bool,
+    kind: SampleKind,
 ) -> Result<Predictor, Error> {
     // The tag means nothing elsewhere, and writers leave it there.
     if !matches!(
@@ -412,20 +421,26 @@ fn predictor(
     match optional(source, directory, tag::PREDICTOR)?.unwrap_or(1) {
         1 => Ok(Predictor::None),
         2 if matches!(bits, 8 | 16 | 32 | 64) => Ok(Predictor::Horizontal),
-        3 if is_float => Ok(Predictor::Float),
+        3 if kind == SampleKind::Float => Ok(Predictor::Float),
         other => Err(source.unsupported(format!("predictor {other} on {bits}-bit samples"))),
     }
 }
 
-fn sample_type(source: &Source, bits: u8, sample_format: u8) -> Result<SampleType, Error> {
+/// What samples are in the file, and what they are delivered as.
+fn sample_type(
+    source: &Source,
+    bits: u8,
+    sample_format: u8,
+) -> Result<(SampleKind, SampleType), Error> {
     Ok(match (sample_format, bits) {
         // 4 stands for "not known", which readers take for whole numbers.
-        (1 | 4, 1..=8) => SampleType::U8,
-        (1 | 4, 9..=16) => SampleType::U16,
-        (1 | 4, 32) => SampleType::U32,
-        (3, 16) => SampleType::F16,
-        (3, 32 | 64) => SampleType::F32,
-        (2, _) => return Err(source.unsupported("signed samples")),
+        (1 | 4, 1..=8) => (SampleKind::Unsigned, SampleType::U8),
+        (1 | 4, 9..=16) => (SampleKind::Unsigned, SampleType::U16),
+        (1 | 4, 32) => (SampleKind::Unsigned, SampleType::U32),
+        (2, 8 | 16 | 32) => (SampleKind::Signed, SampleType::F32),
+        (3, 16) => (SampleKind::Float, SampleType::F16),
+        (3, 32 | 64) => (SampleKind::Float, SampleType::F32),
+        (2, _) => return Err(source.unsupported(format!("signed samples of {bits} bits"))),
         (5 | 6, _) => return Err(source.unsupported("complex samples")),
         _ => return Err(source.unsupported(format!("samples of {bits} bits"))),
     })
