@@ -8,6 +8,7 @@
 pub(crate) mod bmp;
 pub(crate) mod gif;
 pub(crate) mod hdr;
+pub(crate) mod pfm;
 pub(crate) mod pnm;
 pub(crate) mod qoi;
 mod rows;

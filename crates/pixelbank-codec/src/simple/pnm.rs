@@ -1,4 +1,4 @@
-//! PBM, PGM, PPM and PAM, in binary and in text.
+//! PBM, PGM, PPM and PAM, in binary and in text. PFM, of the same family, is read by [`super::pfm`].
 
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
@@ -17,7 +17,15 @@ const MAX_HEADER_BYTES: u64 = 64 << 10;
 const BUFFER_BYTES: usize = 32 << 10;
 
 pub(crate) fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>, Error> {
+    let mut mark = [0; 2];
     let name = input.name().to_owned();
+    input
+        .read_exact(&mut mark)
+        .and_then(|()| input.rewind())
+        .map_err(|source| read_error(&name, Format::Pnm, source))?;
+    if matches!(&mark, b"PF" | b"Pf") {
+        return super::pfm::open(input, limits);
+    }
     let mut reader = BufReader::new(&mut input);
     let decoder = PnmDecoder::new(reader.by_ref().take(MAX_HEADER_BYTES))
         .map_err(|error| failed(&name, Format::Pnm, error))?;
