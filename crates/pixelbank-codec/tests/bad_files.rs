@@ -52,7 +52,7 @@ const EXPECTED: &[(&str, Kind, &str)] = &[
     ("exr-no-channels.exr", Malformed, "missing or invalid compression attribute"),
     ("exr-no-chunks.exr", Malformed, "subimage 0, level 0, block 0, 0: reference"),
     ("exr-offsets-of-nothing.exr", Malformed, "subimage 0, level 0, block 0, 0: it was"),
-    ("exr-version-9.exr", Unsupported, "file versions other than 2.0"),
+    ("exr-version-9.exr", Unsupported, "a file version other than 2.0"),
     ("gif-code-size.gif", Malformed, "invalid minimal code size"),
     ("gif-cut-in-header.gif", Malformed, "it ends early"),
     ("gif-cut-in-pixels.gif", Malformed, "it ends early"),
