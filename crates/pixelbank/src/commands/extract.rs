@@ -136,11 +136,11 @@ fn pieces(options: &Extract, source: &Path, image: &Image) -> anyhow::Result<Vec
             options.level..options.level + 1
         };
         for level in levels {
-            let Some(size) = image.levels(subimage).get(level as usize).map(|at| at.size) else {
+            let Some(size) = image.level(subimage, level).map(|at| at.size) else {
                 bail!(
                     "{}: level {level} of subimage {subimage} asked for, but there are {}",
                     source.display(),
-                    image.levels(subimage).len()
+                    image.n_levels(subimage)
                 );
             };
             let rect = options.region.unwrap_or(size.rect());
