@@ -63,13 +63,24 @@ const PLAIN_CHUNK_BYTES: u64 = 1 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Compression {
     None,
+    /// Modified Huffman.
+    Fax2,
     Fax3,
+    /// Group 3 in two dimensions.
+    Fax3Mixed,
     Fax4,
     Lzw,
     Jpeg,
     Deflate,
     PackBits,
     Zstd,
+}
+
+impl Compression {
+    /// Whether it packs bilevel pages by the runs of their rows.
+    pub(super) fn is_fax(self) -> bool {
+        matches!(self, Self::Fax2 | Self::Fax3 | Self::Fax3Mixed | Self::Fax4)
+    }
 }
 
 /// What was done to samples before compression.
@@ -191,10 +202,7 @@ impl Page {
         if compression == Compression::Jpeg && planar {
             return Err(source.unsupported("JPEG compression of separate planes"));
         }
-        if optional(source, directory, tag::FAX3_OPTIONS)?.unwrap_or(0) & 1 != 0 {
-            return Err(source.unsupported("two-dimensional Group 3 fax compression"));
-        }
-        if matches!(compression, Compression::Fax3 | Compression::Fax4)
+        if compression.is_fax()
             && (bits != 1 || samples != 1 || chunk.width > u32::from(u16::MAX - 1))
         {
             return Err(source.unsupported("fax compression of anything but narrow bilevel pages"));
@@ -380,6 +388,10 @@ fn compression(source: &mut Source, directory: &Directory) -> Result<Compression
     Ok(
         match optional(source, directory, tag::COMPRESSION)?.unwrap_or(1) {
             1 => Compression::None,
+            2 => Compression::Fax2,
+            3 if optional(source, directory, tag::FAX3_OPTIONS)?.unwrap_or(0) & 1 != 0 => {
+                Compression::Fax3Mixed
+            }
             3 => Compression::Fax3,
             4 => Compression::Fax4,
             5 => Compression::Lzw,
@@ -389,7 +401,6 @@ fn compression(source: &mut Source, directory: &Directory) -> Result<Compression
             50000 => Compression::Zstd,
             other => {
                 let name = match other {
-                    2 => "modified Huffman",
                     6 => "old-style JPEG",
                     34712 => "JPEG 2000",
                     34887 => "LERC",
