@@ -217,12 +217,21 @@ impl Page {
         let Some(&offsets) = directory.get(offsets) else {
             return Err(source.malformed("it does not say where its pixels lie"));
         };
+        let jpeg_tables = directory.get(tag::JPEG_TABLES).copied();
+        if let Some(tables) = &jpeg_tables
+            && (tables.bytes() > limits.max_metadata_bytes || !source.holds(tables))
+        {
+            return Err(source.malformed(format!(
+                "its JPEG tables of {} bytes are too long, or not within the file",
+                tables.bytes()
+            )));
+        }
         let page = Self {
             size,
             chunk,
             offsets,
             counts: directory.get(counts).copied(),
-            jpeg_tables: directory.get(tag::JPEG_TABLES).copied(),
+            jpeg_tables,
             compression,
             predictor,
             meaning,
