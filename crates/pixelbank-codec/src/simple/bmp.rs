@@ -10,7 +10,7 @@ use pixelbank_image::{Access, PixelFormat, Size, Transfer};
 use super::rows::{RowDecoder, Rows, Shape};
 use super::{failed, pixel_format};
 use crate::bands::emit;
-use crate::request::{check_size, check_working, find, malformed, read_error, zeroed};
+use crate::request::{accept, check_size, malformed, read_error, zeroed};
 use crate::{Band, Decoder, Error, Flow, Format, ImageInfo, Input, Limits, MetadataBlocks, Region};
 
 /// File header, the longest information header, masks and a palette of 256 colours.
@@ -249,12 +249,10 @@ impl Decoder for RunLength {
         region: &Region,
         sink: &mut dyn FnMut(Band<'_>) -> Flow,
     ) -> Result<(), Error> {
-        find(&self.info, region, &self.name)?;
-        let rect = region.rect;
-        if rect.is_empty() {
+        if !accept(self, region, &self.name, &self.limits)? {
             return Ok(());
         }
-        check_working(&self.name, self.working_bytes(region), &self.limits)?;
+        let rect = region.rect;
         self.input
             .seek(SeekFrom::Start(0))
             .map_err(|source| read_error(&self.name, Format::Bmp, source))?;

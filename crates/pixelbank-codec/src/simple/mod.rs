@@ -14,13 +14,13 @@ pub(crate) mod qoi;
 mod rows;
 pub(crate) mod tga;
 
-use std::io;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use image::{ColorType, ImageError};
 use pixelbank_image::{Channels, PixelFormat, SampleType};
 
 use crate::request::{malformed, read_error};
-use crate::{Error, Format};
+use crate::{Error, Format, Input};
 
 /// Our name for a layout of the `image` crate; all of them are interleaved and in the machine's byte order.
 fn pixel_format(color: ColorType) -> Option<PixelFormat> {
@@ -38,6 +38,27 @@ fn pixel_format(color: ColorType) -> Option<PixelFormat> {
         _ => return None,
     };
     Some(PixelFormat::new(channels, sample))
+}
+
+/// A band as the `image` crate is shown it: a header, then the file from some place on.
+type Shown<'a, 'b> = io::Chain<&'a [u8], &'a mut BufReader<&'b mut Input>>;
+
+/// Bytes of the file that [`read_shown`] holds at a time.
+const SHOWN_BUFFER_BYTES: usize = 32 << 10;
+
+/// Has `decode` read a band that begins at byte `position` behind the header `head`; returns where it ends.
+fn read_shown(
+    input: &mut Input,
+    (name, format): (&str, Format),
+    position: u64,
+    head: &[u8],
+    decode: impl FnOnce(Shown<'_, '_>) -> Result<(), ImageError>,
+) -> Result<u64, Error> {
+    let io = |source| read_error(name, format, source);
+    input.seek(SeekFrom::Start(position)).map_err(io)?;
+    let mut reader = BufReader::with_capacity(SHOWN_BUFFER_BYTES, input);
+    decode(Read::chain(head, reader.by_ref())).map_err(|error| failed(name, format, error))?;
+    reader.stream_position().map_err(io)
 }
 
 /// An error of the `image` crate as one of ours.
