@@ -1,6 +1,7 @@
 """The smaller formats, by Pillow, imagecodecs, OpenImageIO, and by hand where no library writes them."""
 
 import functools
+import struct
 
 import imagecodecs
 import numpy as np
@@ -110,7 +111,40 @@ def bmp():
     yield Case("imagecodecs.bmp", codec(imagecodecs.bmp_encode, whole("uint8")))
 
 
+    for name, masks in {"555": None, "565": (0xF800, 0x07E0, 0x001F), "444": (0x0F00, 0x00F0, 0x000F)}.items():
+        yield Case(f"by-hand-{name}.bmp", bmp_by_hand(masks))
+
+
+def bmp_by_hand(masks):
+    """16 bits a pixel, rows from the bottom to the top: 5 bits each, or as the masks say."""
+
+    def write(path):
+        pixels = np.random.default_rng(1).integers(0, 0x8000 if masks is None else 0x10000, (50, 40), dtype="<u2")
+        height, width = pixels.shape
+        behind = b"" if masks is None else struct.pack("<3I", *masks)
+        start = 14 + 40 + len(behind)
+        head = struct.pack("<2sIHHI", b"BM", start + pixels.nbytes, 0, 0, start)
+        head += struct.pack("<IiiHHIIiiII", 40, width, height, 1, 16, 3 if masks else 0, pixels.nbytes, 0, 0, 0, 0)
+        path.write_bytes(head + behind + pixels[::-1].tobytes())
+
+    return write
+
+
+def targa_by_hand(bits, attribute_bits):
+    """15 and 16 bits a pixel: 5 each, the last one for transparency where the head says so."""
+
+    def write(path):
+        pixels = np.random.default_rng(1).integers(0, 0x10000, (50, 40), dtype="<u2")
+        height, width = pixels.shape
+        head = struct.pack("<BBBHHBHHHHBB", 0, 0, 2, 0, 0, 0, 0, 0, width, height, bits, 0x20 | attribute_bits)
+        path.write_bytes(head + pixels.tobytes())
+
+    return write
+
+
 def targa():
+    for bits, attribute_bits in ((15, 0), (16, 0), (16, 1)):
+        yield Case(f"by-hand-{bits}-{attribute_bits}.tga", targa_by_hand(bits, attribute_bits))
     for rle in (False, True):
         suffix = "-runs" if rle else ""
         options = {"compression": "tga_rle"} if rle else {}

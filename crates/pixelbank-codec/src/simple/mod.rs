@@ -61,6 +61,29 @@ fn read_shown(
     reader.stream_position().map_err(io)
 }
 
+/// Makes samples that were rounded from few bits to the nearest of 8 the same bits over and over again, which is what
+/// OpenImageIO does, so that pixels agree. `bits` are those of each channel of a pixel; 8 leaves it alone.
+fn repeat_bits(pixels: &mut [u8], bits: &[u8]) {
+    for pixel in pixels.chunks_exact_mut(bits.len()) {
+        for (sample, &bits) in pixel.iter_mut().zip(bits) {
+            if (1..8).contains(&bits) {
+                *sample = repeated(*sample, bits);
+            }
+        }
+    }
+}
+
+fn repeated(sample: u8, bits: u8) -> u8 {
+    let highest = (1u32 << bits) - 1;
+    let value = (u32::from(sample) * highest + 127) / 255;
+    let (mut wide, mut left) = (0, 8 - i32::from(bits));
+    while left > 0 {
+        wide |= value << left;
+        left -= i32::from(bits);
+    }
+    (wide | value >> -left) as u8
+}
+
 /// An error of the `image` crate as one of ours.
 fn failed(name: &str, format: Format, error: ImageError) -> Error {
     match error {
@@ -98,5 +121,26 @@ fn feature(kind: &image::error::UnsupportedErrorKind) -> String {
         Format(hint) => format!("encoding {hint}"),
         GenericFeature(feature) => feature.clone(),
         other => format!("{other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounded_samples_become_repeated_bits() {
+        for bits in 1..8u8 {
+            let highest = (1u32 << bits) - 1;
+            for value in 0..=highest {
+                let rounded = ((value * 255 + highest / 2) / highest) as u8;
+                let text = format!("{value:0width$b}", width = usize::from(bits)).repeat(8);
+                let expected = u8::from_str_radix(&text[..8], 2).unwrap();
+                assert_eq!(repeated(rounded, bits), expected, "{value} of {bits} bits");
+            }
+        }
+        let mut pixels = [230, 156, 1, 58, 58, 2];
+        repeat_bits(&mut pixels, &[5, 6, 8]);
+        assert_eq!(pixels, [231, 158, 1, 57, 56, 2]);
     }
 }
