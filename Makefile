@@ -54,7 +54,7 @@ setup-bench:
 ## Checking it
 
 .PHONY: test
-test: test-begin setup lint web-test rust-test doc-test iiif e2e ## Set up, then every gate and every test
+test: test-begin setup lint web-test rust-test doc-test oiio iiif e2e ## Set up, then every gate and every test
 	@python3 scripts/recap.py
 
 .PHONY: test-begin
@@ -91,7 +91,9 @@ doc-test: web/dist/index.html
 program: web/dist/index.html
 	@cargo test --quiet $(LOCKED) --workspace --no-run
 
-.PHONY: iiif e2e
+.PHONY: oiio iiif e2e
+oiio: program ## Pixels of every kind of file, compared with OpenImageIO's
+	@$(STEP) oiio python tests/oiio/run.py $(PROGRAM)
 iiif: program ## The official IIIF validator, five rounds, versions 2 and 3
 	@$(STEP) iiif python tests/iiif/run.py $(PROGRAM)
 e2e: program ## The page in a real browser

@@ -8,12 +8,12 @@ pub enum Error {
     #[error(transparent)]
     Codec(Arc<pixelbank_codec::Error>),
     /// A part of the file is damaged; the rest of it may be whole.
-    #[error("{what}: {source}")]
+    #[error("{what}: {cause}")]
     Tile {
         /// File, subimage, level and tile.
         what: String,
-        /// What is wrong with it.
-        source: Arc<pixelbank_codec::Error>,
+        /// What is wrong with it. Not a `source`: the message has it already, and printing both says it twice.
+        cause: Arc<pixelbank_codec::Error>,
     },
     /// The file failed so often that it is not tried again before it is [invalidated](crate::Cache::invalidate).
     #[error("{name} failed {failures} times and is not tried again")]
@@ -62,7 +62,7 @@ impl Error {
     /// What the codec said, where the file is the reason.
     pub fn codec(&self) -> Option<&pixelbank_codec::Error> {
         match self {
-            Self::Codec(error) | Self::Tile { source: error, .. } => Some(error),
+            Self::Codec(error) | Self::Tile { cause: error, .. } => Some(error),
             _ => None,
         }
     }

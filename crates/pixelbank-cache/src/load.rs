@@ -213,7 +213,7 @@ impl Inner {
                 self.count_failure(place.file);
                 return Err(Error::Tile {
                     what: place.describe_tile(columns.start, row),
-                    source: error,
+                    cause: error,
                 });
             }
         }

@@ -3,24 +3,16 @@
 //! `cargo bench -p pixelbank-codec --bench jpeg`. Prints the median of CPU milliseconds (one thread) of alternating
 //! rounds, and the ratio to libjpeg called directly with the same settings.
 
+mod measure;
+
 use std::hint::black_box;
 use std::io::Write;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use measure::{cpu_ms, decode, median, picture};
 use mozjpeg_sys as sys;
-use pixelbank_codec::{Embed, Input, JpegOptions, Limits, Region, encode_jpeg, open};
+use pixelbank_codec::{Embed, JpegOptions, encode_jpeg};
 use pixelbank_image::{PixelFormat, Rect, Size, View};
-
-fn cpu_ms() -> f64 {
-    // SAFETY: fills in the structure that it is given.
-    let time = unsafe {
-        let mut time: libc::timespec = std::mem::zeroed();
-        libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time);
-        time
-    };
-    time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6
-}
 
 /// Medians of both, run in turn, for one of `count` calls.
 fn compare(
@@ -41,43 +33,12 @@ fn compare(
             times.push((cpu_ms() - start) / count as f64);
         }
     }
-    let [ours, floor] = times.map(|mut times| {
-        times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
-    });
+    let [ours, floor] = times.map(median);
     let _ = writeln!(
         std::io::stdout(),
         "{name:<44} {ours:>9.3} ms   floor {floor:>9.3} ms   ratio {:.3}",
         ours / floor
     );
-}
-
-/// What a photograph has: areas, edges, grain.
-fn picture(size: Size) -> Vec<u8> {
-    let mut seed = 1_u32;
-    let mut pixels = Vec::with_capacity(size.pixels() as usize * 3);
-    for y in 0..size.height {
-        for x in 0..size.width {
-            seed ^= seed << 13;
-            seed ^= seed >> 17;
-            seed ^= seed << 5;
-            let grain = (seed >> 27) as f32;
-            let (fx, fy) = (x as f32 / 90.0, y as f32 / 70.0);
-            let wave = (fx.sin() * (fy * 1.3).cos() + (fx * 0.31 + fy * 0.17).sin()) * 55.0;
-            let edge = if ((x / 190) ^ (y / 230)) & 1 == 0 {
-                30.0
-            } else {
-                0.0
-            };
-            let base = 110.0 + wave + edge + grain;
-            pixels.extend([
-                base as u8,
-                (base * 0.9 + 12.0) as u8,
-                (base * 0.7 + 30.0) as u8,
-            ]);
-        }
-    }
-    pixels
 }
 
 /// The shortest way through libjpeg: from memory, all rows into one small buffer.
@@ -146,28 +107,9 @@ fn floor_encode(pixels: &[u8], size: Size, quality: i32, out: &mut [u8]) -> usiz
     }
 }
 
-fn decode(stream: &Arc<[u8]>, level: u32, rect: Option<Rect>) -> u64 {
-    let input = Input::memory(Arc::clone(stream), "bench.jpg");
-    let mut decoder = open(input, &Limits::default()).expect("a good stream");
-    let size = decoder.info().subimages[0].levels[level as usize].size;
-    let region = Region {
-        subimage: 0,
-        level,
-        rect: rect.unwrap_or(size.rect()),
-    };
-    let mut sum = 0;
-    decoder
-        .decode(&region, &mut |band| {
-            sum += u64::from(band.pixels.data()[0]);
-            ControlFlow::Continue(())
-        })
-        .expect("a good stream");
-    sum
-}
-
 fn main() {
     let size = Size::new(6000, 4000);
-    let pixels = picture(size);
+    let pixels = picture(size, 5);
     let view = View::packed(&pixels, size, PixelFormat::RGB8).expect("enough bytes");
     let options = JpegOptions::default();
     let embed = Embed::default();

@@ -2,85 +2,29 @@
 //!
 //! `cargo bench -p pixelbank-codec --bench webp`. Prints medians of CPU milliseconds (one thread).
 
+mod measure;
+
 use std::hint::black_box;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use pixelbank_codec::{Embed, Input, Limits, Region, WebPOptions, encode_webp, open};
+use measure::{cpu_ms, decode, median, picture};
+use pixelbank_codec::{Embed, WebPOptions, encode_webp};
 use pixelbank_image::{PixelFormat, Rect, Size, View};
 
-fn cpu_ms() -> f64 {
-    // SAFETY: fills in the structure that it is given.
-    let time = unsafe {
-        let mut time: libc::timespec = std::mem::zeroed();
-        libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time);
-        time
-    };
-    time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6
-}
-
 fn measure(name: &str, rounds: usize, mut work: impl FnMut() -> u64) {
-    let mut times: Vec<f64> = (0..rounds)
+    let times = (0..rounds)
         .map(|_| {
             let start = cpu_ms();
             black_box(work());
             cpu_ms() - start
         })
         .collect();
-    times.sort_by(f64::total_cmp);
-    println!("{name:<52} {:>9.2} ms", times[rounds / 2]);
-}
-
-/// What a photograph has: areas, edges, grain.
-fn picture(size: Size) -> Vec<u8> {
-    let mut seed = 1_u32;
-    let mut pixels = Vec::with_capacity(size.pixels() as usize * 3);
-    for y in 0..size.height {
-        for x in 0..size.width {
-            seed ^= seed << 13;
-            seed ^= seed >> 17;
-            seed ^= seed << 5;
-            let grain = (seed >> 28) as f32;
-            let (fx, fy) = (x as f32 / 90.0, y as f32 / 70.0);
-            let wave = (fx.sin() * (fy * 1.3).cos() + (fx * 0.31 + fy * 0.17).sin()) * 55.0;
-            let edge = if ((x / 190) ^ (y / 230)) & 1 == 0 {
-                30.0
-            } else {
-                0.0
-            };
-            let base = 110.0 + wave + edge + grain;
-            pixels.extend([
-                base as u8,
-                (base * 0.9 + 12.0) as u8,
-                (base * 0.7 + 30.0) as u8,
-            ]);
-        }
-    }
-    pixels
-}
-
-fn decode(file: &Arc<[u8]>, level: u32, rect: Option<Rect>) -> u64 {
-    let input = Input::memory(Arc::clone(file), "bench.webp");
-    let mut decoder = open(input, &Limits::default()).expect("a good file");
-    let size = decoder.info().subimages[0].levels[level as usize].size;
-    let region = Region {
-        subimage: 0,
-        level,
-        rect: rect.unwrap_or(size.rect()),
-    };
-    let mut sum = 0;
-    decoder
-        .decode(&region, &mut |band| {
-            sum += u64::from(band.pixels.data()[0]);
-            ControlFlow::Continue(())
-        })
-        .expect("a good file");
-    sum
+    println!("{name:<52} {:>9.2} ms", median(times));
 }
 
 fn main() {
     let size = Size::new(4000, 3000);
-    let pixels = picture(size);
+    let pixels = picture(size, 4);
     let view = View::packed(&pixels, size, PixelFormat::RGB8).expect("enough bytes");
     let tile_rect = Rect::new(1800, 1400, 256, 256);
     let tile = view.crop(tile_rect).expect("inside");

@@ -24,7 +24,7 @@ pub enum Format {
     Gif,
     /// Windows bitmap.
     Bmp,
-    /// PBM, PGM, PPM and PAM.
+    /// PBM, PGM, PPM, PAM and PFM.
     Pnm,
     /// Truevision TGA.
     Tga,

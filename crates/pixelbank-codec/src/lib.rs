@@ -22,6 +22,9 @@
 //!
 //! Not for keeping what was decoded: that is `pixelbank-cache`.
 
+#[cfg(test)]
+extern crate self as pixelbank_codec;
+
 mod bands;
 mod decoder;
 mod encoder;
@@ -33,6 +36,9 @@ mod limits;
 mod metadata;
 mod open;
 mod png;
+#[cfg(test)]
+#[path = "../tests/reading/mod.rs"]
+mod reading;
 mod request;
 mod simple;
 mod tiff;

@@ -108,11 +108,16 @@ fn bmp_header(head: &[u8]) -> bool {
     }
 }
 
-/// `P1` to `P7`, then white space or a comment.
+/// `P1` to `P7`, or `PF` and `Pf` for floats, then white space or a comment.
 fn pnm_header(head: &[u8]) -> bool {
     matches!(
         head,
-        [b'P', b'1'..=b'7', b' ' | b'\t' | b'\n' | b'\r' | b'#', ..]
+        [
+            b'P',
+            b'1'..=b'7' | b'F' | b'f',
+            b' ' | b'\t' | b'\n' | b'\r' | b'#',
+            ..
+        ]
     )
 }
 
@@ -169,7 +174,7 @@ fn by_name(name: &str) -> Option<Format> {
         "exr" => Format::OpenExr,
         "gif" => Format::Gif,
         "bmp" | "dib" => Format::Bmp,
-        "pbm" | "pgm" | "ppm" | "pnm" | "pam" => Format::Pnm,
+        "pbm" | "pgm" | "ppm" | "pnm" | "pam" | "pfm" => Format::Pnm,
         "tga" | "targa" | "icb" | "vda" | "vst" => Format::Tga,
         "qoi" => Format::Qoi,
         "hdr" | "pic" => Format::Hdr,

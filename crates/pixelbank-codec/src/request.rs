@@ -5,7 +5,7 @@ use std::io;
 
 use pixelbank_image::{ImageSpec, LevelSpec, Size};
 
-use crate::{Error, Format, ImageInfo, Limits, Region};
+use crate::{Decoder, Error, Format, ImageInfo, Limits, Region};
 
 /// Refuses a level that is empty or larger than allowed.
 pub(crate) fn check_size(
@@ -89,6 +89,24 @@ pub(crate) fn find<'a>(
         .within(level.size)
         .map_err(|error| bad(error.to_string()))?;
     Ok((spec, *level))
+}
+
+/// Whether a region has pixels that must be decoded.
+///
+/// # Errors
+/// Those of [`find`] and [`check_working`]: what every decoder refuses before it works.
+pub(crate) fn accept(
+    decoder: &dyn Decoder,
+    region: &Region,
+    name: &str,
+    limits: &Limits,
+) -> Result<bool, Error> {
+    find(decoder.info(), region, name)?;
+    if region.rect.is_empty() {
+        return Ok(false);
+    }
+    check_working(name, decoder.working_bytes(region), limits)?;
+    Ok(true)
 }
 
 /// A damaged file.

@@ -43,16 +43,22 @@ const EXPECTED: &[(&str, Kind, &str)] = &[
     ("bmp-zero-width.bmp", Malformed, "Image dimensions (0x4 w/3 channels) are too"),
     ("empty", Unknown, "not an image of a known format"),
     ("empty.jpg", Malformed, "it is empty"),
+    ("exr-absurd-tiles.exr", Malformed, "subimage 0, level 0, block 0, 0: it was"),
+    ("exr-compression-13.exr", Unsupported, "compression 13"),
     ("exr-cut-in-header.exr", Malformed, "reference to missing bytes"),
+    ("exr-huge-preview.exr", Malformed, "reference to missing bytes"),
+    ("exr-huge-tiles.exr", TooLarge, "working memory (bytes)"),
     ("exr-huge-window.exr", Malformed, "missing or invalid display window attribute"),
     ("exr-inside-out.exr", Malformed, "subimage 0, level 0, block 0, 0: it was"),
     ("exr-long-attribute.exr", Malformed, "reference to missing bytes"),
+    ("exr-many-channels.exr", Malformed, "reference to missing bytes"),
     ("exr-mark-alone.exr", Malformed, "reference to missing bytes"),
     ("exr-negative-attribute.exr", Malformed, "attribute size"),
     ("exr-no-channels.exr", Malformed, "missing or invalid compression attribute"),
     ("exr-no-chunks.exr", Malformed, "subimage 0, level 0, block 0, 0: reference"),
     ("exr-offsets-of-nothing.exr", Malformed, "subimage 0, level 0, block 0, 0: it was"),
-    ("exr-version-9.exr", Unsupported, "file versions other than 2.0"),
+    ("exr-tiles-of-nothing.exr", Malformed, "tile size"),
+    ("exr-version-9.exr", Unsupported, "a file version other than 2.0"),
     ("gif-code-size.gif", Malformed, "invalid minimal code size"),
     ("gif-cut-in-header.gif", Malformed, "it ends early"),
     ("gif-cut-in-pixels.gif", Malformed, "it ends early"),
@@ -86,6 +92,14 @@ const EXPECTED: &[(&str, Kind, &str)] = &[
     ("pam-depth-9.pam", Malformed, "Invalid depth (9) for tuple type RGB"),
     ("pam-endless.pam", Malformed, "Unexpected end of PNM header"),
     ("pam-no-depth.pam", Malformed, "Missing header line: have height=Some(2),"),
+    ("pfm-cut.pfm", Malformed, "it ends early"),
+    ("pfm-huge.pfm", TooLarge, "a side"),
+    ("pfm-mark-alone.pfm", Malformed, "its header ends before its size and scale"),
+    ("pfm-minus.pfm", Malformed, "a side of '-2' is no number of pixels"),
+    ("pfm-no-scale.pfm", Malformed, "its header ends before its size and scale"),
+    ("pfm-scale-0.pfm", Malformed, "a scale of '0' means nothing"),
+    ("pfm-scale-in-words.pfm", Malformed, "a scale of 'little' means nothing"),
+    ("pfm-zero-width.pfm", Malformed, "its size is 0×2, so it has no pixels"),
     ("png-100000-squared-interlaced.png", TooLarge, "working memory (bytes)"),
     ("png-100000-squared.png", Malformed, "IDAT or fDAT chunk does not have enough"),
     ("png-apple.png", Unsupported, "Apple's CgBI variant"),
@@ -138,10 +152,14 @@ const EXPECTED: &[(&str, Kind, &str)] = &[
     ("tiff-deflate-rubbish.tif", Malformed, "subimage 0, level 0, strip 0: its deflate"),
     ("tiff-directory-beyond.tif", Malformed, "it ends before byte 5002"),
     ("tiff-directory-cut.tif", Malformed, "it ends before byte 118"),
+    ("tiff-fax2-rubbish.tif", Malformed, "strip 0: its fax data is damaged"),
+    ("tiff-fax3-rubbish.tif", Malformed, "strip 0: a row of its fax data does not"),
     ("tiff-huge-strip.tif", Malformed, "subimage 0, level 0, strip 0: its deflate"),
+    ("tiff-long-tables.tif", Malformed, "its JPEG tables of 4294967280 bytes"),
     ("tiff-lzw-rubbish.tif", Malformed, "subimage 0, level 0, strip 0: its LZW"),
     ("tiff-mark-alone.tif", Malformed, "it ends before byte 8"),
     ("tiff-no-fields.tif", Malformed, "the directory at byte 8 claims 0 fields"),
+    ("tiff-overlapping.tif", Malformed, "it has no width"),
     ("tiff-strip-beyond.tif", Malformed, "subimage 0, level 0, strip 0: it lies"),
     ("tiff-strip-cut.tif", Malformed, "subimage 0, level 0, strip 0: it lies"),
     ("tiff-tile-of-nothing.tif", Malformed, "its tile width is out of range"),
@@ -158,15 +176,23 @@ const EXPECTED: &[(&str, Kind, &str)] = &[
 ];
 
 /// Bad files whose pictures are there all the same, and how many there are.
-const READABLE: &[(&str, usize)] = &[("tiff-cyclic.tif", 1)];
+const READABLE: &[(&str, usize)] = &[
+    ("tiff-cyclic-of-two.tif", 2),
+    ("tiff-cyclic.tif", 1),
+    ("tiff-long-text.tif", 1),
+    ("tiff-sharing.tif", 1),
+    ("tiff-sub-bomb.tif", 1),
+    ("tiff-sub-cyclic.tif", 1),
+];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad")
 }
 
-/// Opens a file and decodes all of it.
+/// Opens a file and decodes all of it. Its metadata, damaged as it may be, is no reason to fail.
 fn read(path: &Path) -> Result<(), Error> {
     let mut decoder = open(Input::path(path)?, &Limits::default())?;
+    decoder.metadata()?;
     let n_subimages = decoder.info().subimages.len() as u32;
     for subimage in 0..n_subimages {
         let rect = decoder.info().subimages[subimage as usize].size().rect();

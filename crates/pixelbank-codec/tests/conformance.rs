@@ -2,14 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod reading;
 mod samples;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use pixelbank_codec::{Band, Decoder, Error, Flow, Input, Limits, Region, open};
-use pixelbank_image::{Access, PixelFormat, Rect, Size};
+use pixelbank_image::{Access, Rect, Size};
 use proptest::prelude::*;
+use reading::{crop, read, region};
 use samples::Sample;
 
 fn opened(sample: &Sample) -> Box<dyn Decoder> {
@@ -17,70 +19,13 @@ fn opened(sample: &Sample) -> Box<dyn Decoder> {
         .unwrap_or_else(|error| panic!("{}: {error}", sample.name))
 }
 
-fn region(subimage: u32, level: u32, rect: Rect) -> Region {
-    Region {
-        subimage,
-        level,
-        rect,
-    }
-}
-
-/// Decodes a region and checks the rules for bands on the way: right format, inside, disjoint, from top to bottom, and
-/// covering all of it.
 fn decode(decoder: &mut dyn Decoder, region: &Region) -> Result<Vec<u8>, Error> {
-    let format = decoder.info().subimages[region.subimage as usize].format;
-    let mut pixels = vec![0; format.image_bytes(region.rect.size()) as usize];
-    let mut covered = vec![false; region.rect.size().pixels() as usize];
-    let mut last: Option<Rect> = None;
-    decoder.decode(region, &mut |band: Band<'_>| {
-        assert!(
-            region.rect.contains(band.rect),
-            "{} in {}",
-            band.rect,
-            region.rect
-        );
-        assert!(!band.rect.is_empty(), "an empty band");
-        assert_eq!(band.pixels.size(), band.rect.size());
-        assert_eq!(band.pixels.format(), format);
-        if let Some(last) = last {
-            assert!(
-                band.rect.y > last.y || (band.rect.y == last.y && band.rect.x > last.x),
-                "{} after {last}",
-                band.rect
-            );
-        }
-        last = Some(band.rect);
-        for (y, row) in (band.rect.y - region.rect.y..).zip(band.pixels.rows()) {
-            let start =
-                y as usize * region.rect.width as usize + (band.rect.x - region.rect.x) as usize;
-            for place in &mut covered[start..start + band.rect.width as usize] {
-                assert!(!*place, "a pixel came twice");
-                *place = true;
-            }
-            let start = start * format.pixel_bytes();
-            pixels[start..start + row.len()].copy_from_slice(row);
-        }
-        ControlFlow::Continue(())
-    })?;
-    assert!(
-        covered.iter().all(|&is_there| is_there),
-        "a pixel is missing"
-    );
-    Ok(pixels)
+    read(decoder, region.subimage, region.level, region.rect)
 }
 
 fn whole(decoder: &mut dyn Decoder, subimage: u32, level: u32) -> Result<Vec<u8>, Error> {
     let size = decoder.info().subimages[subimage as usize].levels[level as usize].size;
-    decode(decoder, &region(subimage, level, size.rect()))
-}
-
-fn crop(pixels: &[u8], size: Size, format: PixelFormat, rect: Rect) -> Vec<u8> {
-    (rect.y..rect.y + rect.height)
-        .flat_map(|y| {
-            let start = (y as usize * size.width as usize + rect.x as usize) * format.pixel_bytes();
-            pixels[start..start + format.row_bytes(rect.width)].to_vec()
-        })
-        .collect()
+    read(decoder, subimage, level, size.rect())
 }
 
 /// Every subimage and level of a file.
@@ -172,7 +117,7 @@ fn large_images_have_the_right_pixels() {
         );
         let part = decode(&mut *decoder, &region(0, 0, rect)).unwrap();
         assert!(
-            part == crop(&got, known.size, known.pixels, rect),
+            part == crop(&got, known.size, known.pixels.pixel_bytes(), rect),
             "{}: a region differs from the whole",
             sample.name
         );
@@ -197,7 +142,7 @@ fn chunks_are_the_pixels_of_the_whole() {
                     let rect = grid.rect(column, row);
                     let got = decode(&mut *decoder, &region(subimage, level, rect)).unwrap();
                     assert!(
-                        got == crop(&all, level_spec.size, spec.format, rect),
+                        got == crop(&all, level_spec.size, spec.format.pixel_bytes(), rect),
                         "{}: chunk {rect}",
                         sample.name
                     );
@@ -385,7 +330,7 @@ fn a_decoder_works_on_after_an_error() {
         for (rect, row) in rows {
             if let (Ok(row), Some(data)) = (row, &known.data) {
                 assert!(
-                    row == crop(data, known.size, known.pixels, rect),
+                    row == crop(data, known.size, known.pixels.pixel_bytes(), rect),
                     "{}",
                     sample.name
                 );
@@ -428,7 +373,7 @@ proptest! {
                 let all = whole(&mut *decoder, subimage, level).unwrap();
                 let part = decode(&mut *decoder, &region(subimage, level, rect)).unwrap();
                 assert!(
-                    part == crop(&all, size, spec.format, rect),
+                    part == crop(&all, size, spec.format.pixel_bytes(), rect),
                     "{}: {rect} of level {level} of subimage {subimage}",
                     sample.name
                 );

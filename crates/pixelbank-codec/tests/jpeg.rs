@@ -2,34 +2,17 @@
 //! reader.
 #![allow(clippy::unwrap_used)]
 
+mod reading;
+
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use jpeg_encoder::{ColorType, SamplingFactor};
 use pixelbank_codec::{Decoder, Error, Format, Input, Limits, Region, open};
 use pixelbank_image::{Access, Orientation, PixelFormat, Rect, Size};
+use reading::{Numbers, crop, exif, memory, opened, picture, read, region, whole};
 
-/// Smooth areas, edges and some noise, so that neighbouring rows and columns differ.
-fn picture(size: Size, channels: usize) -> Vec<u8> {
-    let mut seed = 0x2545_F491_u32;
-    let mut pixels = Vec::new();
-    for y in 0..size.height {
-        for x in 0..size.width {
-            seed ^= seed << 13;
-            seed ^= seed >> 17;
-            seed ^= seed << 5;
-            let edge = if (x / 23 + y / 17) % 2 == 0 { 60 } else { 0 };
-            let noise = (seed >> 28) as u8;
-            let values = [
-                (x * 2) as u8 / 2 + edge + noise,
-                (y * 3) as u8 / 2 + noise,
-                ((x + y) as u8) / 2 + edge,
-                (x ^ y) as u8 / 2,
-            ];
-            pixels.extend(&values[..channels]);
-        }
-    }
-    pixels
+fn open_bytes(file: &[u8]) -> Box<dyn Decoder> {
+    opened(file, "test.jpg")
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -115,79 +98,6 @@ fn kinds() -> Vec<Kind> {
     kinds
 }
 
-fn memory(stream: &[u8]) -> Input {
-    Input::memory(Arc::from(stream), "test.jpg")
-}
-
-fn open_bytes(stream: &[u8]) -> Box<dyn Decoder> {
-    open(memory(stream), &Limits::default()).unwrap()
-}
-
-fn region(level: u32, rect: Rect) -> Region {
-    Region {
-        subimage: 0,
-        level,
-        rect,
-    }
-}
-
-/// The pixels of a region, packed; checks the promises about bands on the way.
-fn read(decoder: &mut dyn Decoder, level: u32, rect: Rect) -> Result<Vec<u8>, Error> {
-    let format = decoder.info().subimages[0].format;
-    let mut pixels = Vec::new();
-    let mut next = rect.y;
-    decoder.decode(&region(level, rect), &mut |band| {
-        assert_eq!((band.rect.x, band.rect.width), (rect.x, rect.width));
-        assert_eq!(band.rect.y, next);
-        assert_eq!(band.pixels.size(), band.rect.size());
-        assert_eq!(band.pixels.format(), format);
-        next += band.rect.height;
-        for row in band.pixels.rows() {
-            pixels.extend_from_slice(row);
-        }
-        ControlFlow::Continue(())
-    })?;
-    assert_eq!(u64::from(next), rect.bottom());
-    Ok(pixels)
-}
-
-fn whole(decoder: &mut dyn Decoder, level: u32) -> Vec<u8> {
-    let size = decoder.info().subimages[0].levels[level as usize].size;
-    read(decoder, level, size.rect()).unwrap()
-}
-
-fn crop(pixels: &[u8], size: Size, channels: usize, rect: Rect) -> Vec<u8> {
-    let row_bytes = size.width as usize * channels;
-    (rect.y..rect.y + rect.height)
-        .flat_map(|y| {
-            let start = y as usize * row_bytes + rect.x as usize * channels;
-            &pixels[start..start + rect.width as usize * channels]
-        })
-        .copied()
-        .collect()
-}
-
-/// Numbers that look random and are the same in every run.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, end: u32) -> u32 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        ((self.0 >> 33) % u64::from(end)) as u32
-    }
-
-    fn rect(&mut self, size: Size) -> Rect {
-        let x = self.below(size.width);
-        let y = self.below(size.height);
-        let width = 1 + self.below(size.width - x);
-        let height = 1 + self.below(size.height - y);
-        Rect::new(x, y, width, height)
-    }
-}
-
 #[test]
 fn the_header_tells_sizes_and_levels() {
     let stream = Kind::baseline(ColorType::Rgb, SamplingFactor::F_2_2).encode(Size::new(101, 67));
@@ -211,7 +121,7 @@ fn pixels_agree_with_another_decoder() {
             continue;
         }
         let stream = kind.encode(size);
-        let ours = whole(&mut *open_bytes(&stream), 0);
+        let ours = whole(&mut *open_bytes(&stream), 0, 0);
         let theirs = jpeg_decoder::Decoder::new(&stream[..]).decode().unwrap();
         assert_eq!(ours.len(), theirs.len());
         // Both may round each of transformation, upsampling and conversion the other way.
@@ -239,11 +149,11 @@ fn regions_are_cut_from_the_whole() {
             let mut decoder = open_bytes(&stream);
             let channels = decoder.info().subimages[0].format.pixel_bytes();
             for level in 0..4 {
-                let all = whole(&mut *decoder, level);
+                let all = whole(&mut *decoder, 0, level);
                 let size = decoder.info().subimages[0].levels[level as usize].size;
                 for _ in 0..24 {
                     let rect = numbers.rect(size);
-                    let part = read(&mut *decoder, level, rect).unwrap();
+                    let part = read(&mut *decoder, 0, level, rect).unwrap();
                     let expected = crop(&all, size, channels, rect);
                     assert!(part == expected, "{kind:?} level {level} of {size}: {rect}");
                 }
@@ -256,20 +166,20 @@ fn regions_are_cut_from_the_whole() {
 fn gray_with_meaningless_sampling_factors() {
     let size = Size::new(150, 77);
     let mut stream = Kind::baseline(ColorType::Luma, SamplingFactor::F_1_1).encode(size);
-    let plain = whole(&mut *open_bytes(&stream), 0);
+    let plain = whole(&mut *open_bytes(&stream), 0, 0);
     let frame = stream.windows(2).position(|w| w == [0xFF, 0xC0]).unwrap();
     assert_eq!(stream[frame + 11], 0x11);
     // A single component is never interleaved, so its factors change nothing.
     stream[frame + 11] = 0x22;
     let mut decoder = open_bytes(&stream);
-    assert_eq!(whole(&mut *decoder, 0), plain);
+    assert_eq!(whole(&mut *decoder, 0, 0), plain);
     let mut numbers = Numbers(3);
     for level in 0..4 {
-        let all = whole(&mut *decoder, level);
+        let all = whole(&mut *decoder, 0, level);
         let size = decoder.info().subimages[0].levels[level as usize].size;
         for _ in 0..16 {
             let rect = numbers.rect(size);
-            let part = read(&mut *decoder, level, rect).unwrap();
+            let part = read(&mut *decoder, 0, level, rect).unwrap();
             assert!(part == crop(&all, size, 1, rect), "level {level}: {rect}");
         }
     }
@@ -280,8 +190,8 @@ fn levels_are_averages_of_the_pixels() {
     let size = Size::new(256, 160);
     let stream = Kind::baseline(ColorType::Rgb, SamplingFactor::F_1_1).encode(size);
     let mut decoder = open_bytes(&stream);
-    let full = whole(&mut *decoder, 0);
-    let eighth = whole(&mut *decoder, 3);
+    let full = whole(&mut *decoder, 0, 0);
+    let eighth = whole(&mut *decoder, 0, 3);
     for y in 0..20 {
         for x in 0..32 {
             for c in 0..3 {
@@ -305,9 +215,9 @@ fn tiny_images_have_all_their_pixels() {
             let levels = decoder.info().subimages[0].levels.len() as u32;
             for level in 0..levels {
                 let size = decoder.info().subimages[0].levels[level as usize].size;
-                let all = whole(&mut *decoder, level);
+                let all = whole(&mut *decoder, 0, level);
                 let last = Rect::new(size.width - 1, size.height - 1, 1, 1);
-                let corner = read(&mut *decoder, level, last).unwrap();
+                let corner = read(&mut *decoder, 0, level, last).unwrap();
                 assert_eq!(corner, all[all.len() - 3..]);
             }
         }
@@ -326,7 +236,7 @@ fn cmyk_becomes_rgb() {
         assert!(stream.windows(5).any(|w| w == b"Adobe"));
         let mut decoder = open_bytes(&stream);
         assert_eq!(decoder.info().subimages[0].format, PixelFormat::RGB8);
-        let rgb = whole(&mut *decoder, 0);
+        let rgb = whole(&mut *decoder, 0, 0);
         // The writer takes 0 as no ink, and inverts what it stores, as Adobe's marker says.
         for pixel in rgb.chunks_exact(3) {
             let expected = [55 * 204 / 255, 155 * 204 / 255, 0];
@@ -346,16 +256,16 @@ fn truncated_files_are_refused() {
     let size = Size::new(203, 149);
     for kind in kinds() {
         let stream = kind.encode(size);
-        let all = whole(&mut *open_bytes(&stream), 0);
+        let all = whole(&mut *open_bytes(&stream), 0, 0);
         for len in (0..stream.len() - 16).step_by(stream.len() / 40) {
             let cut = &stream[..len];
-            let mut decoder = match open(memory(cut), &Limits::default()) {
+            let mut decoder = match open(memory(cut, "test.jpg"), &Limits::default()) {
                 Ok(decoder) => decoder,
                 Err(Error::Malformed { .. } | Error::UnknownFormat { .. }) => continue,
                 Err(error) => panic!("{kind:?} cut to {len}: {error}"),
             };
             let row_bytes = all.len() / size.height as usize;
-            let result = decoder.decode(&region(0, size.rect()), &mut |band| {
+            let result = decoder.decode(&region(0, 0, size.rect()), &mut |band| {
                 // What came before the cut is right.
                 for (row, y) in band.pixels.rows().zip(band.rect.y as usize..) {
                     assert!(
@@ -378,22 +288,25 @@ fn truncated_files_are_refused() {
 fn a_missing_end_marker_is_forgiven_where_nothing_else_is_missing() {
     let size = Size::new(64, 64);
     let stream = Kind::baseline(ColorType::Rgb, SamplingFactor::F_2_2).encode(size);
-    let all = whole(&mut *open_bytes(&stream), 0);
-    assert_eq!(whole(&mut *open_bytes(&stream[..stream.len() - 2]), 0), all);
+    let all = whole(&mut *open_bytes(&stream), 0, 0);
+    assert_eq!(
+        whole(&mut *open_bytes(&stream[..stream.len() - 2]), 0, 0),
+        all
+    );
 }
 
 #[test]
 fn a_region_above_the_damage_can_be_read() {
     let size = Size::new(256, 512);
     let stream = Kind::baseline(ColorType::Rgb, SamplingFactor::F_2_2).encode(size);
-    let all = whole(&mut *open_bytes(&stream), 0);
+    let all = whole(&mut *open_bytes(&stream), 0, 0);
     let mut decoder = open_bytes(&stream[..stream.len() * 3 / 4]);
     let rect = Rect::new(0, 100, 256, 150);
-    assert!(read(&mut *decoder, 0, rect).unwrap() == crop(&all, size, 3, rect));
-    let below = read(&mut *decoder, 0, Rect::new(10, 490, 20, 20));
+    assert!(read(&mut *decoder, 0, 0, rect).unwrap() == crop(&all, size, 3, rect));
+    let below = read(&mut *decoder, 0, 0, Rect::new(10, 490, 20, 20));
     assert!(matches!(below, Err(Error::Malformed { .. })), "{below:?}");
     // The decoder can be used again after an error.
-    assert!(read(&mut *decoder, 0, rect).is_ok());
+    assert!(read(&mut *decoder, 0, 0, rect).is_ok());
 }
 
 #[test]
@@ -413,13 +326,13 @@ fn damaged_files_give_errors_or_pixels_and_nothing_else() {
                 max_working_bytes: 64 << 20,
                 ..Limits::default()
             };
-            let Ok(mut decoder) = open(memory(&bad), &limits) else {
+            let Ok(mut decoder) = open(memory(&bad, "test.jpg"), &limits) else {
                 errors += 1;
                 continue;
             };
             for level in 0..decoder.info().subimages[0].levels.len() as u32 {
                 let size = decoder.info().subimages[0].levels[level as usize].size;
-                errors += u32::from(read(&mut *decoder, level, size.rect()).is_err());
+                errors += u32::from(read(&mut *decoder, 0, level, size.rect()).is_err());
             }
         }
     }
@@ -455,7 +368,7 @@ fn scan_bomb(side: u16, scans: usize) -> Vec<u8> {
 #[test]
 fn scans_without_end_are_refused() {
     let bomb = scan_bomb(8, 5000);
-    let result = read(&mut *open_bytes(&bomb), 0, Rect::new(0, 0, 8, 8));
+    let result = read(&mut *open_bytes(&bomb), 0, 0, Rect::new(0, 0, 8, 8));
     assert!(
         matches!(
             result,
@@ -467,7 +380,7 @@ fn scans_without_end_are_refused() {
 
 #[test]
 fn what_exceeds_the_limits_is_refused_before_it_is_allocated() {
-    let limit = |limits: Limits, stream: &[u8]| match open(memory(stream), &limits) {
+    let limit = |limits: Limits, stream: &[u8]| match open(memory(stream, "test.jpg"), &limits) {
         Err(Error::LimitExceeded { what, .. }) => what,
         other => panic!("{other:?}"),
     };
@@ -488,8 +401,8 @@ fn what_exceeds_the_limits_is_refused_before_it_is_allocated() {
         max_working_bytes: 10_000,
         ..Limits::default()
     };
-    let mut decoder = open(memory(&stream), &limits).unwrap();
-    let refused = read(&mut *decoder, 0, Rect::new(0, 0, 300, 200));
+    let mut decoder = open(memory(&stream, "test.jpg"), &limits).unwrap();
+    let refused = read(&mut *decoder, 0, 0, Rect::new(0, 0, 300, 200));
     assert!(
         matches!(refused, Err(Error::LimitExceeded { .. })),
         "{refused:?}"
@@ -501,13 +414,13 @@ fn requests_beyond_the_image_are_refused() {
     let stream = Kind::baseline(ColorType::Rgb, SamplingFactor::F_2_2).encode(Size::new(64, 48));
     let mut decoder = open_bytes(&stream);
     let bad = [
-        region(0, Rect::new(1, 0, 64, 48)),
-        region(1, Rect::new(0, 0, 33, 24)),
-        region(4, Rect::new(0, 0, 1, 1)),
-        region(0, Rect::new(u32::MAX, 0, u32::MAX, 1)),
+        region(0, 0, Rect::new(1, 0, 64, 48)),
+        region(0, 1, Rect::new(0, 0, 33, 24)),
+        region(0, 4, Rect::new(0, 0, 1, 1)),
+        region(0, 0, Rect::new(u32::MAX, 0, u32::MAX, 1)),
         Region {
             subimage: 1,
-            ..region(0, Rect::new(0, 0, 1, 1))
+            ..region(0, 0, Rect::new(0, 0, 1, 1))
         },
     ];
     for region in bad {
@@ -517,7 +430,10 @@ fn requests_beyond_the_image_are_refused() {
             "{result:?}"
         );
     }
-    assert_eq!(read(&mut *decoder, 0, Rect::new(5, 5, 0, 0)).unwrap(), []);
+    assert_eq!(
+        read(&mut *decoder, 0, 0, Rect::new(5, 5, 0, 0)).unwrap(),
+        []
+    );
 }
 
 #[test]
@@ -526,7 +442,7 @@ fn the_receiver_can_stop() {
     let mut decoder = open_bytes(&stream);
     let mut bands = 0;
     decoder
-        .decode(&region(0, Rect::new(0, 0, 640, 480)), &mut |_| {
+        .decode(&region(0, 0, Rect::new(0, 0, 640, 480)), &mut |_| {
             bands += 1;
             ControlFlow::Break(())
         })
@@ -550,7 +466,7 @@ fn files_and_memory_give_the_same() {
     let mut file = open(Input::path(&path).unwrap(), &Limits::default()).unwrap();
     let mut memory = open_bytes(&stream);
     for level in 0..4 {
-        assert!(whole(&mut *file, level) == whole(&mut *memory, level));
+        assert!(whole(&mut *file, 0, level) == whole(&mut *memory, 0, level));
     }
     assert_eq!(file.metadata().unwrap(), memory.metadata().unwrap());
 }
@@ -563,23 +479,15 @@ fn a_file_that_changed_is_refused() {
     std::fs::write(&path, kind.encode(Size::new(64, 48))).unwrap();
     let mut decoder = open(Input::path(&path).unwrap(), &Limits::default()).unwrap();
     std::fs::write(&path, kind.encode(Size::new(96, 48))).unwrap();
-    let result = read(&mut *decoder, 0, Rect::new(0, 0, 64, 48));
+    let result = read(&mut *decoder, 0, 0, Rect::new(0, 0, 64, 48));
     assert!(matches!(result, Err(Error::Malformed { .. })), "{result:?}");
-}
-
-/// EXIF with nothing but an orientation.
-fn exif(orientation: u16) -> Vec<u8> {
-    let mut exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01".to_vec();
-    exif.extend(orientation.to_be_bytes());
-    exif.extend([0; 6]);
-    exif
 }
 
 #[test]
 fn exif_orientation_is_reported_and_not_applied() {
     let size = Size::new(64, 48);
     let kind = Kind::baseline(ColorType::Rgb, SamplingFactor::F_1_1);
-    let plain = whole(&mut *open_bytes(&kind.encode(size)), 0);
+    let plain = whole(&mut *open_bytes(&kind.encode(size)), 0, 0);
     for value in 1..=8 {
         let stream = kind.encode_with(size, |encoder| {
             encoder.add_exif_metadata(&exif(value)).unwrap();
@@ -588,7 +496,7 @@ fn exif_orientation_is_reported_and_not_applied() {
         let spec = &decoder.info().subimages[0];
         assert_eq!(spec.orientation, Orientation::from_exif(value.into()));
         assert_eq!(spec.size(), size);
-        assert_eq!(whole(&mut *decoder, 0), plain);
+        assert_eq!(whole(&mut *decoder, 0, 0), plain);
     }
 }
 
@@ -653,7 +561,7 @@ fn metadata_is_found_and_joined() {
         max_metadata_bytes: 1000,
         ..Limits::default()
     };
-    let mut decoder = open(memory(&stream), &limits).unwrap();
+    let mut decoder = open(memory(&stream, "test.jpg"), &limits).unwrap();
     assert_eq!(decoder.info().subimages[0].icc, None);
     let blocks = decoder.metadata().unwrap();
     assert_eq!(blocks.icc, None);
@@ -667,7 +575,7 @@ fn kinds_that_are_not_read_are_named() {
     let with = |at: usize, value: u8| {
         let mut changed = stream.clone();
         changed[frame + at] = value;
-        open(memory(&changed), &Limits::default())
+        open(memory(&changed, "test.jpg"), &Limits::default())
     };
     for (at, value) in [(1, 0xC3), (1, 0xC9), (4, 12)] {
         let result = with(at, value);
@@ -679,6 +587,6 @@ fn kinds_that_are_not_read_are_named() {
     // No height: it would follow the first scan, which nobody writes.
     let mut changed = stream.clone();
     changed[frame + 5..frame + 7].fill(0);
-    let result = open(memory(&changed), &Limits::default());
+    let result = open(memory(&changed, "test.jpg"), &Limits::default());
     assert!(matches!(result, Err(Error::Malformed { .. })), "{result:?}");
 }

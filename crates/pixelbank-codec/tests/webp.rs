@@ -1,37 +1,20 @@
 //! WebP through the public interface, against an independent reader and writer.
 #![allow(clippy::unwrap_used)]
 
+mod reading;
+
 use std::io::Cursor;
-use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
 use pixelbank_codec::{
-    Decoder, Embed, Error, Format, Input, Limits, Region, RowWriter, WebPOptions, WebPWriter,
-    encode_webp, open,
+    Decoder, Embed, Error, Format, Input, Limits, RowWriter, WebPOptions, WebPWriter, encode_webp,
+    open,
 };
 use pixelbank_image::{Alpha, Orientation, PixelFormat, Rect, Size, View};
+use reading::{Numbers, crop, exif, memory, opened, picture, read, region, whole};
 
-fn picture(size: Size, channels: usize) -> Vec<u8> {
-    let mut seed = 0x2545_F491_u32;
-    let mut pixels = Vec::new();
-    for y in 0..size.height {
-        for x in 0..size.width {
-            seed ^= seed << 13;
-            seed ^= seed >> 17;
-            seed ^= seed << 5;
-            let edge = if (x / 23 + y / 17) % 2 == 0 { 60 } else { 0 };
-            let noise = (seed >> 28) as u8;
-            let alpha = (x * 255 / size.width) as u8;
-            let values = [
-                x as u8 / 2 + edge + noise,
-                y as u8 / 2 + noise,
-                ((x + y) as u8) / 2 + edge,
-                alpha,
-            ];
-            pixels.extend(&values[..channels]);
-        }
-    }
-    pixels
+fn open_bytes(file: &[u8]) -> Box<dyn Decoder> {
+    opened(file, "test.webp")
 }
 
 fn format(channels: usize) -> PixelFormat {
@@ -52,76 +35,6 @@ fn encode(size: Size, channels: usize, lossless: bool) -> Vec<u8> {
 }
 
 const KINDS: [(usize, bool); 4] = [(3, false), (3, true), (4, false), (4, true)];
-
-fn memory(file: &[u8]) -> Input {
-    Input::memory(Arc::from(file), "test.webp")
-}
-
-fn open_bytes(file: &[u8]) -> Box<dyn Decoder> {
-    open(memory(file), &Limits::default()).unwrap()
-}
-
-fn region(level: u32, rect: Rect) -> Region {
-    Region {
-        subimage: 0,
-        level,
-        rect,
-    }
-}
-
-fn read(decoder: &mut dyn Decoder, level: u32, rect: Rect) -> Result<Vec<u8>, Error> {
-    let mut pixels = Vec::new();
-    let mut next = rect.y;
-    decoder.decode(&region(level, rect), &mut |band| {
-        assert_eq!((band.rect.x, band.rect.width), (rect.x, rect.width));
-        assert_eq!(band.rect.y, next);
-        assert_eq!(band.pixels.size(), band.rect.size());
-        next += band.rect.height;
-        for row in band.pixels.rows() {
-            pixels.extend_from_slice(row);
-        }
-        ControlFlow::Continue(())
-    })?;
-    assert_eq!(u64::from(next), rect.bottom());
-    Ok(pixels)
-}
-
-fn whole(decoder: &mut dyn Decoder, level: u32) -> Vec<u8> {
-    let size = decoder.info().subimages[0].levels[level as usize].size;
-    read(decoder, level, size.rect()).unwrap()
-}
-
-fn crop(pixels: &[u8], size: Size, channels: usize, rect: Rect) -> Vec<u8> {
-    let row_bytes = size.width as usize * channels;
-    (rect.y..rect.y + rect.height)
-        .flat_map(|y| {
-            let start = y as usize * row_bytes + rect.x as usize * channels;
-            &pixels[start..start + rect.width as usize * channels]
-        })
-        .copied()
-        .collect()
-}
-
-/// Numbers that look random and are the same in every run.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, end: u32) -> u32 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        ((self.0 >> 33) % u64::from(end)) as u32
-    }
-
-    fn rect(&mut self, size: Size) -> Rect {
-        let x = self.below(size.width);
-        let y = self.below(size.height);
-        let width = 1 + self.below(size.width - x);
-        let height = 1 + self.below(size.height - y);
-        Rect::new(x, y, width, height)
-    }
-}
 
 fn theirs(file: &[u8]) -> Vec<u8> {
     let mut decoder = image_webp::WebPDecoder::new(Cursor::new(file)).unwrap();
@@ -155,7 +68,7 @@ fn pixels_agree_with_another_decoder() {
     let size = Size::new(203, 149);
     for (channels, lossless) in KINDS {
         let file = encode(size, channels, lossless);
-        let ours = whole(&mut *open_bytes(&file), 0);
+        let ours = whole(&mut *open_bytes(&file), 0, 0);
         let theirs = theirs(&file);
         assert_eq!(ours.len(), theirs.len());
         let worst = ours.iter().zip(&theirs).map(|(a, b)| a.abs_diff(*b)).max();
@@ -185,7 +98,7 @@ fn files_of_another_encoder_are_read() {
         encoder.set_icc_profile(vec![7; 301]);
         encoder.encode(&pixels, 120, 90, color).unwrap();
         let mut decoder = open_bytes(&file);
-        assert_eq!(whole(&mut *decoder, 0), pixels);
+        assert_eq!(whole(&mut *decoder, 0, 0), pixels);
         let spec = &decoder.info().subimages[0];
         assert_eq!(spec.orientation, Orientation::Rotate90);
         assert_eq!(spec.icc.as_deref(), Some(&[7; 301][..]));
@@ -201,11 +114,11 @@ fn regions_are_cut_from_the_whole() {
             let file = encode(size, channels, lossless);
             let mut decoder = open_bytes(&file);
             for level in 0..4 {
-                let all = whole(&mut *decoder, level);
+                let all = whole(&mut *decoder, 0, level);
                 let size = decoder.info().subimages[0].levels[level as usize].size;
                 for _ in 0..40 {
                     let rect = numbers.rect(size);
-                    let part = read(&mut *decoder, level, rect).unwrap();
+                    let part = read(&mut *decoder, 0, level, rect).unwrap();
                     let expected = crop(&all, size, channels, rect);
                     assert!(
                         part == expected,
@@ -222,9 +135,9 @@ fn levels_are_averages_of_the_pixels() {
     let size = Size::new(256, 160);
     for lossless in [false, true] {
         let mut decoder = open_bytes(&encode(size, 3, lossless));
-        let full = whole(&mut *decoder, 0);
+        let full = whole(&mut *decoder, 0, 0);
         for (level, n) in [(1, 2), (2, 4), (3, 8)] {
-            let coarse = whole(&mut *decoder, level);
+            let coarse = whole(&mut *decoder, 0, level);
             let (width, height) = (256 / n, 160 / n);
             let mut off = 0.0;
             for y in 0..height {
@@ -256,7 +169,7 @@ fn truncated_files_are_refused() {
     for (channels, lossless) in KINDS {
         let file = encode(Size::new(203, 149), channels, lossless);
         for len in (0..file.len() - 2).step_by(file.len() / 50) {
-            let result = open(memory(&file[..len]), &Limits::default());
+            let result = open(memory(&file[..len], "test.webp"), &Limits::default());
             assert!(
                 matches!(
                     result,
@@ -272,7 +185,7 @@ fn truncated_files_are_refused() {
             cut[4..8].copy_from_slice(&(len as u32 - 8).to_le_bytes());
             cut[16..20].copy_from_slice(&(len as u32 - 20).to_le_bytes());
             let mut decoder = open_bytes(&cut);
-            let result = read(&mut *decoder, 0, Rect::new(0, 0, 203, 149));
+            let result = read(&mut *decoder, 0, 0, Rect::new(0, 0, 203, 149));
             assert!(
                 matches!(result, Err(Error::Malformed { .. })),
                 "{lossless}: {result:?}"
@@ -297,13 +210,13 @@ fn damaged_files_give_errors_or_pixels_and_nothing_else() {
                 max_working_bytes: 64 << 20,
                 ..Limits::default()
             };
-            let Ok(mut decoder) = open(memory(&bad), &limits) else {
+            let Ok(mut decoder) = open(memory(&bad, "test.webp"), &limits) else {
                 errors += 1;
                 continue;
             };
             let levels = decoder.info().subimages[0].levels.clone();
             for (level, spec) in (0..).zip(levels) {
-                errors += u32::from(read(&mut *decoder, level, spec.size.rect()).is_err());
+                errors += u32::from(read(&mut *decoder, 0, level, spec.size.rect()).is_err());
             }
         }
     }
@@ -323,7 +236,7 @@ fn what_exceeds_the_limits_is_refused_before_it_is_allocated() {
             ..Limits::default()
         },
     ] {
-        let result = open(memory(&file), &limits);
+        let result = open(memory(&file, "test.webp"), &limits);
         assert!(
             matches!(result, Err(Error::LimitExceeded { .. })),
             "{result:?}"
@@ -333,8 +246,8 @@ fn what_exceeds_the_limits_is_refused_before_it_is_allocated() {
         max_working_bytes: 100_000,
         ..Limits::default()
     };
-    let mut decoder = open(memory(&file), &limits).unwrap();
-    let refused = read(&mut *decoder, 0, Rect::new(0, 0, 300, 200));
+    let mut decoder = open(memory(&file, "test.webp"), &limits).unwrap();
+    let refused = read(&mut *decoder, 0, 0, Rect::new(0, 0, 300, 200));
     assert!(
         matches!(refused, Err(Error::LimitExceeded { .. })),
         "{refused:?}"
@@ -345,9 +258,9 @@ fn what_exceeds_the_limits_is_refused_before_it_is_allocated() {
 fn requests_beyond_the_image_are_refused() {
     let mut decoder = open_bytes(&encode(Size::new(64, 48), 3, false));
     for region in [
-        region(0, Rect::new(1, 0, 64, 48)),
-        region(1, Rect::new(0, 0, 33, 24)),
-        region(4, Rect::new(0, 0, 1, 1)),
+        region(0, 0, Rect::new(1, 0, 64, 48)),
+        region(0, 1, Rect::new(0, 0, 33, 24)),
+        region(0, 4, Rect::new(0, 0, 1, 1)),
     ] {
         let result = decoder.decode(&region, &mut |_| panic!("a band of {region:?}"));
         assert!(
@@ -355,7 +268,10 @@ fn requests_beyond_the_image_are_refused() {
             "{result:?}"
         );
     }
-    assert_eq!(read(&mut *decoder, 0, Rect::new(5, 5, 0, 0)).unwrap(), []);
+    assert_eq!(
+        read(&mut *decoder, 0, 0, Rect::new(5, 5, 0, 0)).unwrap(),
+        []
+    );
 }
 
 #[test]
@@ -368,7 +284,7 @@ fn files_and_memory_give_the_same() {
         let mut on_disk = open(Input::path(&path).unwrap(), &Limits::default()).unwrap();
         let mut memory = open_bytes(&file);
         for level in 0..4 {
-            assert!(whole(&mut *on_disk, level) == whole(&mut *memory, level));
+            assert!(whole(&mut *on_disk, 0, level) == whole(&mut *memory, 0, level));
         }
     }
 }
@@ -413,7 +329,7 @@ fn the_first_frame_of_an_animation_lies_on_its_canvas() {
     let size = Size::new(60, 40);
     for lossless in [false, true] {
         let frame = encode(size, 3, lossless);
-        let still = whole(&mut *open_bytes(&frame), 0);
+        let still = whole(&mut *open_bytes(&frame), 0, 0);
         let file = animation(&frame, size, 20, 10);
         let mut decoder = open_bytes(&file);
         assert_eq!(decoder.info().subimages.len(), 1);
@@ -422,7 +338,7 @@ fn the_first_frame_of_an_animation_lies_on_its_canvas() {
             (spec.size(), spec.format),
             (Size::new(100, 80), PixelFormat::RGBA8)
         );
-        let canvas = whole(&mut *decoder, 0);
+        let canvas = whole(&mut *decoder, 0, 0);
         for y in 0..80 {
             for x in 0..100 {
                 let pixel = &canvas[(y * 100 + x) * 4..][..4];
@@ -437,11 +353,14 @@ fn the_first_frame_of_an_animation_lies_on_its_canvas() {
         let mut numbers = Numbers(1);
         for _ in 0..60 {
             let rect = numbers.rect(Size::new(100, 80));
-            let part = read(&mut *decoder, 0, rect).unwrap();
+            let part = read(&mut *decoder, 0, 0, rect).unwrap();
             assert!(part == crop(&canvas, Size::new(100, 80), 4, rect), "{rect}");
         }
         // A frame that sticks out.
-        let result = open(memory(&animation(&frame, size, 42, 10)), &Limits::default());
+        let result = open(
+            memory(&animation(&frame, size, 42, 10), "test.webp"),
+            &Limits::default(),
+        );
         assert!(matches!(result, Err(Error::Malformed { .. })), "{result:?}");
     }
 }
@@ -454,15 +373,10 @@ fn a_frame_that_fills_the_canvas_is_like_a_still_image() {
     let mut decoder = open_bytes(&file);
     assert_eq!(decoder.info().subimages[0].format, PixelFormat::RGB8);
     assert_eq!(decoder.info().subimages[0].levels.len(), 4);
-    assert_eq!(whole(&mut *decoder, 0), whole(&mut *open_bytes(&frame), 0));
-}
-
-/// EXIF with nothing but an orientation.
-fn exif(orientation: u16) -> Vec<u8> {
-    let mut exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01".to_vec();
-    exif.extend(orientation.to_be_bytes());
-    exif.extend([0; 6]);
-    exif
+    assert_eq!(
+        whole(&mut *decoder, 0, 0),
+        whole(&mut *open_bytes(&frame), 0, 0)
+    );
 }
 
 #[test]
@@ -500,7 +414,10 @@ fn metadata_is_embedded_and_found() {
         assert_eq!(blocks.exif, Some(exif));
         assert_eq!(blocks.xmp.as_ref(), Some(&xmp));
         assert_eq!(blocks.icc.as_ref(), Some(&icc));
-        assert_eq!(whole(&mut *decoder, 0), whole(&mut *open_bytes(&plain), 0));
+        assert_eq!(
+            whole(&mut *decoder, 0, 0),
+            whole(&mut *open_bytes(&plain), 0, 0)
+        );
     }
 }
 

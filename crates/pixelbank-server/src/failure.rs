@@ -48,7 +48,7 @@ pub(crate) fn of_codec(error: &pixelbank_codec::Error) -> HttpError {
 pub(crate) fn of_cache(error: &pixelbank_cache::Error) -> HttpError {
     use pixelbank_cache::Error;
     match error {
-        Error::Codec(error) | Error::Tile { source: error, .. } => of_codec(error),
+        Error::Codec(error) | Error::Tile { cause: error, .. } => of_codec(error),
         Error::Memory(error) => of_memory(error),
         Error::GaveUp { .. } => {
             HttpError::busy(format!("This picture takes long to load: {error}."))

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use pixelbank::image::Rect;
 use pixelbank::memory::{Bank, Config, parse_bytes};
 
 /// Serve, describe and scale pictures inside a memory budget.
@@ -78,6 +79,8 @@ pub enum Command {
     Info(Info),
     /// Make thumbnails
     Thumb(Thumb),
+    /// Write the pixels of image files as NumPy arrays
+    Extract(Extract),
     /// Make photographs to try things out with
     Sample(Sample),
     /// Measure on this machine, with your own files
@@ -185,6 +188,32 @@ pub struct Thumb {
 }
 
 #[derive(Debug, Args)]
+pub struct Extract {
+    /// Image files
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// File to write to, ending in .npy; or folder, made if it is not there, for one FILE.SUBIMAGE.LEVEL.npy each.
+    /// Arrays have the shape height, width, channels
+    #[arg(short, long, value_name = "NPY|DIR")]
+    pub out: PathBuf,
+    /// Page, part or frame, from 0
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub subimage: u32,
+    /// Resolution, from 0, the finest; those that the file does not have are made
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub level: u32,
+    /// Only these pixels of the level [default: all]
+    #[arg(long, value_name = "X,Y,W,H", value_parser = rectangle)]
+    pub region: Option<Rect>,
+    /// Every subimage at every level that the file has
+    #[arg(long, conflicts_with_all = ["subimage", "level", "region"])]
+    pub all: bool,
+    /// Print one JSON object for each array, and for each file that cannot be read
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct Sample {
     /// Folder to write to; made if it is not there
     #[arg(value_name = "DIR")]
@@ -222,6 +251,16 @@ pub struct BenchCache {
     pub json: bool,
 }
 
+fn rectangle(text: &str) -> Result<Rect, String> {
+    let numbers: Result<Vec<u32>, _> = text.split(',').map(|part| part.trim().parse()).collect();
+    match numbers.as_deref() {
+        Ok(&[x, y, width, height]) if width > 0 && height > 0 => Ok(Rect::new(x, y, width, height)),
+        _ => Err(format!(
+            "'{text}' is no rectangle: write left, top, width and height in pixels, for example 0,0,640,480"
+        )),
+    }
+}
+
 fn megapixels(text: &str) -> Result<(f64, f64), String> {
     let (least, most) = text.split_once('-').unwrap_or((text, text));
     let number = |part: &str| -> Result<f64, String> {
@@ -257,6 +296,14 @@ mod tests {
         assert_eq!(megapixels("12-48"), Ok((12.0, 48.0)));
         for bad in ["", "a", "48-12", "-5", "0", "12-", "NaN"] {
             assert!(megapixels(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn regions_are_four_numbers_with_pixels_in_between() {
+        assert_eq!(rectangle("1,2,30,40"), Ok(Rect::new(1, 2, 30, 40)));
+        for bad in ["", "1,2,3", "1,2,3,4,5", "1,2,0,4", "-1,2,3,4", "a,b,c,d"] {
+            assert!(rectangle(bad).is_err(), "{bad}");
         }
     }
 

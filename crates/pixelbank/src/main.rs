@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         Command::Serve(options) => commands::serve::run(&options, budget),
         Command::Info(options) => commands::info::run(&options, budget),
         Command::Thumb(options) => commands::thumb::run(&options, budget),
+        Command::Extract(options) => commands::extract::run(&options, budget),
         Command::Sample(options) => commands::sample::run(&options),
         Command::Bench(bench) => commands::bench::run(&bench, budget),
         Command::Completions { shell } => commands::shell::completions(shell),

@@ -121,6 +121,95 @@ fn samples_are_described_and_scaled() {
     }
 }
 
+/// The shape that an array's header states, and the bytes behind it.
+fn array(path: &Path) -> (String, Vec<u8>) {
+    let bytes = fs::read(path).unwrap();
+    assert!(bytes.starts_with(b"\x93NUMPY\x01\0"));
+    let length = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    let header = text(&bytes[10..10 + length]);
+    let (_, shape) = header.split_once("'shape': (").unwrap();
+    let (shape, _) = shape.split_once(')').unwrap();
+    (shape.to_owned(), bytes[10 + length..].to_vec())
+}
+
+#[test]
+fn pixels_are_extracted_whole_by_region_and_by_level() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let pixels: Vec<u8> = (0..40 * 30 * 3).map(|n| (n * 7 % 251) as u8).collect();
+    image::save_buffer(
+        path("a.bmp"),
+        &pixels,
+        40,
+        30,
+        image::ExtendedColorType::Rgb8,
+    )
+    .unwrap();
+
+    let done = run(&["extract", &path("a.bmp"), "--out", &path("whole.npy")]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let whole = array(dir.path().join("whole.npy").as_path());
+    assert_eq!(whole, ("30, 40, 3".to_owned(), pixels.clone()));
+
+    let region = ["--region", "39,28,1,2", "--out", &path("part.npy")];
+    let done = pixelbank()
+        .args(["extract", &path("a.bmp")])
+        .args(region)
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let rows = [28usize, 29].map(|y| &pixels[(y * 40 + 39) * 3..][..3]);
+    let part = array(dir.path().join("part.npy").as_path());
+    assert_eq!(part, ("2, 1, 3".to_owned(), rows.concat()));
+
+    fs::write(
+        path("broken.bmp"),
+        &fs::read(path("a.bmp")).unwrap()[..1000],
+    )
+    .unwrap();
+    let done = pixelbank()
+        .args(["extract", &path("broken.bmp"), &path("a.bmp")])
+        .args(["--all", "--json", "--out", &path("arrays")])
+        .output()
+        .unwrap();
+    assert_eq!(done.status.code(), Some(1));
+    let lines: Vec<Value> = text(&done.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(lines[0]["error"].as_str().unwrap().contains("broken.bmp"));
+    assert_eq!(lines[1]["array"], path("arrays/a.bmp.0.0.npy"));
+    assert_eq!(array(Path::new(&path("arrays/a.bmp.0.0.npy"))).1, pixels);
+    assert_eq!(
+        files(Path::new(&path("arrays"))).len(),
+        1,
+        "half an array is left"
+    );
+}
+
+#[test]
+fn extracting_to_one_name_twice_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out.npy");
+    let out = out.to_str().unwrap();
+    for arguments in [
+        &["extract", "a.png", "b.png", "--out", out][..],
+        &["extract", "a.png", "--all", "--out", out],
+        &[
+            "extract",
+            "x/a.png",
+            "y/a.png",
+            "--out",
+            dir.path().to_str().unwrap(),
+        ],
+    ] {
+        let refused = run(arguments);
+        assert_eq!(refused.status.code(), Some(1), "{arguments:?}");
+        assert!(refused.stdout.is_empty() && !refused.stderr.is_empty());
+    }
+    assert!(files(dir.path()).is_empty());
+}
+
 #[test]
 fn a_broken_picture_costs_itself_and_the_exit_code() {
     let dir = tempfile::tempdir().unwrap();

@@ -210,11 +210,14 @@ fn located(
     let Region {
         subimage, level, ..
     } = region;
-    let place =
-        |reason| format!("subimage {subimage}, level {level}, block {column}, {row}: {reason}");
+    let place = format!("subimage {subimage}, level {level}, block {column}, {row}");
     match error_of(name, error) {
-        Error::Malformed { reason, .. } => malformed(name, Format::OpenExr, place(reason)),
-        Error::Unsupported { feature, .. } => header::unsupported(name, place(feature)),
+        Error::Malformed { reason, .. } => {
+            malformed(name, Format::OpenExr, format!("{place}: {reason}"))
+        }
+        Error::Unsupported { feature, .. } => {
+            header::unsupported(name, format!("{feature} ({place})"))
+        }
         other => other,
     }
 }

@@ -109,7 +109,7 @@ pub(super) fn unsupported(name: &str, feature: impl Into<String>) -> Error {
 
 pub(super) fn error_of(name: &str, error: ExrError) -> Error {
     match error {
-        ExrError::NotSupported(feature) => unsupported(name, feature),
+        ExrError::NotSupported(feature) => unsupported(name, feature_of(&feature)),
         ExrError::Invalid(reason) => malformed(name, Format::OpenExr, reason),
         ExrError::Io(source) => Error::Io {
             name: name.to_owned(),
@@ -117,6 +117,42 @@ pub(super) fn error_of(name: &str, error: ExrError) -> Error {
         },
         ExrError::Aborted => malformed(name, Format::OpenExr, "reading was given up"),
     }
+}
+
+/// The feature in the crate's words for what it cannot read.
+fn feature_of(message: &str) -> &str {
+    match message {
+        "file versions other than 2.0 are not supported" => "a file version other than 2.0",
+        "too new file feature flags" => "features of a newer version",
+        "unknown compression method" => "an unknown compression",
+        _ => {
+            let message = message
+                .strip_prefix("yet unimplemented compression method: ")
+                .unwrap_or(message);
+            message
+                .strip_suffix(" not supported yet")
+                .unwrap_or(message)
+        }
+    }
+}
+
+/// The number of the first part's compression, where that is one that the crate does not know: it takes the attribute
+/// for missing then.
+fn unknown_compression(input: &mut Input, max_bytes: u64) -> Option<u8> {
+    const ATTRIBUTE: &[u8] = b"\0compression\0compression\0\x01\0\0\0";
+    const N_KNOWN: u8 = 12;
+    let mut head = Vec::new();
+    input.rewind().ok()?;
+    input
+        .by_ref()
+        .take(max_bytes.min(64 << 10))
+        .read_to_end(&mut head)
+        .ok()?;
+    let at = head
+        .windows(ATTRIBUTE.len())
+        .position(|window| window == ATTRIBUTE)?;
+    let number = *head.get(at + ATTRIBUTE.len())?;
+    (number >= N_KNOWN).then_some(number)
 }
 
 /// Calls the crate, which panics over some damaged files (version 1.74 where a B44 block ends early, for one). Nothing
@@ -148,8 +184,18 @@ fn read_meta(input: &mut Input, limits: &Limits) -> Result<(MetaData, u64), Erro
         MetaData::validate(&meta.headers, false)?;
         Ok(meta)
     })
-    .map_err(|error| error_of(&name, error))?;
+    .map_err(|error| error_of(&name, error));
     let end = bounded.read;
+    drop(reader);
+    let meta = match meta {
+        Err(Error::Malformed { reason, .. }) if reason.contains("compression attribute") => {
+            return Err(match unknown_compression(input, max) {
+                Some(number) => unsupported(&name, format!("compression {number}")),
+                None => malformed(&name, Format::OpenExr, reason),
+            });
+        }
+        meta => meta?,
+    };
     Ok((meta, end))
 }
 

@@ -13,9 +13,10 @@ use exr::prelude::{
 };
 use half::f16;
 use pixelbank_image::{
-    Access, Alpha, Channels, PixelFormat, Rect, SampleType, Size, Transfer, View, Window,
+    Access, Alpha, Channels, PixelFormat, Rect, SampleType, Size, Transfer, Window,
 };
 
+use crate::reading::{check_regions, read, whole};
 use crate::{Decoder, Error, Input, Limits, Region};
 
 fn open(bytes: &[u8]) -> Result<Box<dyn Decoder>, Error> {
@@ -23,61 +24,6 @@ fn open(bytes: &[u8]) -> Result<Box<dyn Decoder>, Error> {
         Input::memory(Arc::from(bytes), "test.exr"),
         &Limits::default(),
     )
-}
-
-fn read(
-    decoder: &mut dyn Decoder,
-    subimage: u32,
-    level: u32,
-    rect: Rect,
-) -> Result<Vec<u8>, Error> {
-    let format = decoder.info().subimages[subimage as usize].format;
-    let mut out = vec![0xaa; format.image_bytes(rect.size()) as usize];
-    let row_bytes = format.row_bytes(rect.width);
-    let mut covered = 0;
-    let region = Region {
-        subimage,
-        level,
-        rect,
-    };
-    decoder.decode(&region, &mut |band| {
-        assert!(rect.contains(band.rect));
-        covered += band.rect.size().pixels();
-        for (index, row) in band.pixels.rows().enumerate() {
-            let y = (band.rect.y - rect.y) as usize + index;
-            let at = y * row_bytes + (band.rect.x - rect.x) as usize * format.pixel_bytes();
-            out[at..at + row.len()].copy_from_slice(row);
-        }
-        ControlFlow::Continue(())
-    })?;
-    assert_eq!(covered, rect.size().pixels());
-    Ok(out)
-}
-
-fn whole(decoder: &mut dyn Decoder, subimage: u32, level: u32) -> Vec<u8> {
-    let size = decoder.info().subimages[subimage as usize].levels[level as usize].size;
-    read(decoder, subimage, level, size.rect()).unwrap()
-}
-
-fn check_regions(decoder: &mut dyn Decoder) {
-    let info = Arc::clone(decoder.info());
-    for (subimage, spec) in info.subimages.iter().enumerate() {
-        for (level, level_spec) in spec.levels.iter().enumerate() {
-            let (subimage, level) = (subimage as u32, level as u32);
-            let pixels = whole(decoder, subimage, level);
-            let Size { width, height } = level_spec.size;
-            let all = View::packed(&pixels, level_spec.size, spec.format).unwrap();
-            for rect in [
-                Rect::new(width / 3, height / 3, width.div_ceil(3), height.div_ceil(3)),
-                Rect::new(0, height - 1, width, 1),
-                Rect::new(width - 1, 0, 1, height),
-            ] {
-                let part = read(decoder, subimage, level, rect).unwrap();
-                let crop: Vec<u8> = all.crop(rect).unwrap().rows().flatten().copied().collect();
-                assert!(part == crop, "{rect:?} of level {level}");
-            }
-        }
-    }
 }
 
 /// A sample that differs by channel and place, and is exact in half precision.

@@ -9,7 +9,7 @@ use png::{BitDepth, ColorType, DecodingError, Transformations};
 use super::adam7;
 use super::chunks::{Stitched, walk};
 use crate::bands::{Bands, emit};
-use crate::request::{check_size, check_working, find, malformed, read_error, zeroed};
+use crate::request::{accept, check_size, malformed, read_error, zeroed};
 use crate::{
     Band, Decoder, Error, Flow, Format, ImageInfo, Input, Limits, MetadataBlocks, Region,
     orientation,
@@ -189,11 +189,9 @@ impl Decoder for PngDecoder {
         region: &Region,
         sink: &mut dyn FnMut(Band<'_>) -> Flow,
     ) -> Result<(), Error> {
-        find(&self.info, region, &self.name)?;
-        if region.rect.is_empty() {
+        if !accept(self, region, &self.name, &self.limits)? {
             return Ok(());
         }
-        check_working(&self.name, self.working_bytes(region), &self.limits)?;
         let reader = self
             .header
             .start(&mut self.input, &self.name, self.header.size)?;

@@ -8,9 +8,9 @@ use image::codecs::bmp::BmpDecoder;
 use pixelbank_image::{Access, PixelFormat, Size, Transfer};
 
 use super::rows::{RowDecoder, Rows, Shape};
-use super::{failed, pixel_format};
+use super::{failed, pixel_format, repeat_bits};
 use crate::bands::emit;
-use crate::request::{check_size, check_working, find, malformed, read_error, zeroed};
+use crate::request::{accept, check_size, malformed, read_error, zeroed};
 use crate::{Band, Decoder, Error, Flow, Format, ImageInfo, Input, Limits, MetadataBlocks, Region};
 
 /// File header, the longest information header, masks and a palette of 256 colours.
@@ -56,6 +56,7 @@ pub(crate) fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>
         name,
         size: shape.size,
         stride: (u64::from(header.bits) * u64::from(width)).div_ceil(32) * 4,
+        n_channels: pixels.channels.count(),
         head,
         header,
     };
@@ -70,6 +71,8 @@ struct Header {
     is_top_down: bool,
     bits: u16,
     is_run_length_encoded: bool,
+    /// Whether masks say where in a pixel its channels are.
+    has_masks: bool,
     pixels_at: u64,
 }
 
@@ -83,8 +86,27 @@ impl Header {
             is_top_down: !is_core && (four(22)? as i32) < 0,
             bits: two(if is_core { 24 } else { 28 })?,
             is_run_length_encoded: !is_core && matches!(four(30)?, 1 | 2),
+            has_masks: !is_core && matches!(four(30)?, 3 | 6),
             pixels_at: u64::from(four(10)?),
         })
+    }
+
+    /// Bits of red, green, blue and alpha, where pixels have 16.
+    fn channel_bits(self, head: &[u8]) -> Option<[u8; 4]> {
+        const MASKS_AT: usize = 54;
+        if self.bits != 16 {
+            return None;
+        }
+        if !self.has_masks {
+            return Some([5, 5, 5, 8]);
+        }
+        let mut masks = head.get(MASKS_AT..)?.chunks_exact(4);
+        let mut bits = [8; 4];
+        for bits in &mut bits {
+            let mask = masks.next().and_then(<[u8]>::first_chunk);
+            *bits = mask.map_or(8, |mask| u32::from_le_bytes(*mask).count_ones() as u8);
+        }
+        Some(bits)
     }
 
     /// The head of a file of `rows` rows, whose pixels follow at once.
@@ -112,6 +134,8 @@ struct Uncompressed {
     size: Size,
     /// Bytes from one row to the next.
     stride: u64,
+    /// Of a decoded pixel.
+    n_channels: usize,
 }
 
 impl Rows for Uncompressed {
@@ -145,7 +169,11 @@ impl Rows for Uncompressed {
             .map_err(|source| read_error(&self.name, Format::Bmp, source))?;
         BmpDecoder::new(source)
             .and_then(|decoder| decoder.read_image(target))
-            .map_err(|error| failed(&self.name, Format::Bmp, error))
+            .map_err(|error| failed(&self.name, Format::Bmp, error))?;
+        if let Some(bits) = self.header.channel_bits(&self.head) {
+            repeat_bits(target, &bits[..self.n_channels]);
+        }
+        Ok(())
     }
 }
 
@@ -249,12 +277,10 @@ impl Decoder for RunLength {
         region: &Region,
         sink: &mut dyn FnMut(Band<'_>) -> Flow,
     ) -> Result<(), Error> {
-        find(&self.info, region, &self.name)?;
-        let rect = region.rect;
-        if rect.is_empty() {
+        if !accept(self, region, &self.name, &self.limits)? {
             return Ok(());
         }
-        check_working(&self.name, self.working_bytes(region), &self.limits)?;
+        let rect = region.rect;
         self.input
             .seek(SeekFrom::Start(0))
             .map_err(|source| read_error(&self.name, Format::Bmp, source))?;

@@ -1,20 +1,18 @@
 //! Radiance's RGBE pictures, as linear floating-point RGB.
 
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Read, Seek};
 
 use image::ImageDecoder;
 use image::codecs::hdr::HdrDecoder;
 use pixelbank_image::{Channels, PixelFormat, SampleType, Size, Transfer};
 
-use super::failed;
 use super::rows::{RowDecoder, Rows, Shape};
+use super::{SHOWN_BUFFER_BYTES, failed, read_shown};
 use crate::request::{check_size, read_error};
 use crate::{Decoder, Error, Format, Input, Limits};
 
 /// Bytes that a header may have.
 const MAX_HEADER_BYTES: u64 = 64 << 10;
-
-const BUFFER_BYTES: usize = 32 << 10;
 
 pub(crate) fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>, Error> {
     let name = input.name().to_owned();
@@ -59,7 +57,7 @@ impl Rows for Scanlines {
 
     fn extra_bytes(&self, _rows: u32) -> u64 {
         // A row before it becomes floating point, four bytes a pixel.
-        BUFFER_BYTES as u64 + u64::from(self.width) * 4 + (4 << 10)
+        SHOWN_BUFFER_BYTES as u64 + u64::from(self.width) * 4 + (4 << 10)
     }
 
     fn start(&mut self, _input: &mut Input, _first: u32) -> Result<(), Error> {
@@ -74,17 +72,14 @@ impl Rows for Scanlines {
         count: u32,
         target: &mut [u8],
     ) -> Result<(), Error> {
-        let io = |source| read_error(&self.name, Format::Hdr, source);
-        input.seek(SeekFrom::Start(self.position)).map_err(io)?;
-        let mut reader = BufReader::with_capacity(BUFFER_BYTES, input);
         let head = format!(
             "#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y {count} +X {}\n",
             self.width
         );
-        HdrDecoder::new(Read::chain(head.as_bytes(), reader.by_ref()))
-            .and_then(|decoder| decoder.read_image(target))
-            .map_err(|error| failed(&self.name, Format::Hdr, error))?;
-        self.position = reader.stream_position().map_err(io)?;
+        let file = (self.name.as_str(), Format::Hdr);
+        self.position = read_shown(input, file, self.position, head.as_bytes(), |shown| {
+            HdrDecoder::new(shown)?.read_image(target)
+        })?;
         Ok(())
     }
 }

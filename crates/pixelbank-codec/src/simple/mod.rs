@@ -8,18 +8,19 @@
 pub(crate) mod bmp;
 pub(crate) mod gif;
 pub(crate) mod hdr;
+pub(crate) mod pfm;
 pub(crate) mod pnm;
 pub(crate) mod qoi;
 mod rows;
 pub(crate) mod tga;
 
-use std::io;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use image::{ColorType, ImageError};
 use pixelbank_image::{Channels, PixelFormat, SampleType};
 
 use crate::request::{malformed, read_error};
-use crate::{Error, Format};
+use crate::{Error, Format, Input};
 
 /// Our name for a layout of the `image` crate; all of them are interleaved and in the machine's byte order.
 fn pixel_format(color: ColorType) -> Option<PixelFormat> {
@@ -37,6 +38,50 @@ fn pixel_format(color: ColorType) -> Option<PixelFormat> {
         _ => return None,
     };
     Some(PixelFormat::new(channels, sample))
+}
+
+/// A band as the `image` crate is shown it: a header, then the file from some place on.
+type Shown<'a, 'b> = io::Chain<&'a [u8], &'a mut BufReader<&'b mut Input>>;
+
+/// Bytes of the file that [`read_shown`] holds at a time.
+const SHOWN_BUFFER_BYTES: usize = 32 << 10;
+
+/// Has `decode` read a band that begins at byte `position` behind the header `head`; returns where it ends.
+fn read_shown(
+    input: &mut Input,
+    (name, format): (&str, Format),
+    position: u64,
+    head: &[u8],
+    decode: impl FnOnce(Shown<'_, '_>) -> Result<(), ImageError>,
+) -> Result<u64, Error> {
+    let io = |source| read_error(name, format, source);
+    input.seek(SeekFrom::Start(position)).map_err(io)?;
+    let mut reader = BufReader::with_capacity(SHOWN_BUFFER_BYTES, input);
+    decode(Read::chain(head, reader.by_ref())).map_err(|error| failed(name, format, error))?;
+    reader.stream_position().map_err(io)
+}
+
+/// Makes samples that were rounded from few bits to the nearest of 8 the same bits over and over again, which is what
+/// OpenImageIO does, so that pixels agree. `bits` are those of each channel of a pixel; 8 leaves it alone.
+fn repeat_bits(pixels: &mut [u8], bits: &[u8]) {
+    for pixel in pixels.chunks_exact_mut(bits.len()) {
+        for (sample, &bits) in pixel.iter_mut().zip(bits) {
+            if (1..8).contains(&bits) {
+                *sample = repeated(*sample, bits);
+            }
+        }
+    }
+}
+
+fn repeated(sample: u8, bits: u8) -> u8 {
+    let highest = (1u32 << bits) - 1;
+    let value = (u32::from(sample) * highest + 127) / 255;
+    let (mut wide, mut left) = (0, 8 - i32::from(bits));
+    while left > 0 {
+        wide |= value << left;
+        left -= i32::from(bits);
+    }
+    (wide | value >> -left) as u8
 }
 
 /// An error of the `image` crate as one of ours.
@@ -76,5 +121,26 @@ fn feature(kind: &image::error::UnsupportedErrorKind) -> String {
         Format(hint) => format!("encoding {hint}"),
         GenericFeature(feature) => feature.clone(),
         other => format!("{other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounded_samples_become_repeated_bits() {
+        for bits in 1..8u8 {
+            let highest = (1u32 << bits) - 1;
+            for value in 0..=highest {
+                let rounded = ((value * 255 + highest / 2) / highest) as u8;
+                let text = format!("{value:0width$b}", width = usize::from(bits)).repeat(8);
+                let expected = u8::from_str_radix(&text[..8], 2).unwrap();
+                assert_eq!(repeated(rounded, bits), expected, "{value} of {bits} bits");
+            }
+        }
+        let mut pixels = [230, 156, 1, 58, 58, 2];
+        repeat_bits(&mut pixels, &[5, 6, 8]);
+        assert_eq!(pixels, [231, 158, 1, 57, 56, 2]);
     }
 }

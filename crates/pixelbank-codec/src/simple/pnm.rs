@@ -1,23 +1,29 @@
-//! PBM, PGM, PPM and PAM, in binary and in text.
+//! PBM, PGM, PPM and PAM, in binary and in text. PFM, of the same family, is read by [`super::pfm`].
 
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Read, Seek};
 
 use image::ImageDecoder;
 use image::codecs::pnm::{PnmDecoder, PnmHeader, SampleEncoding};
 use pixelbank_image::{PixelFormat, Size, Transfer};
 
 use super::rows::{RowDecoder, Rows, Shape};
-use super::{failed, pixel_format};
+use super::{SHOWN_BUFFER_BYTES, failed, pixel_format, read_shown};
 use crate::request::{check_size, malformed, read_error};
 use crate::{Decoder, Error, Format, Input, Limits};
 
 /// Bytes that a header may have, comments included.
 const MAX_HEADER_BYTES: u64 = 64 << 10;
 
-const BUFFER_BYTES: usize = 32 << 10;
-
 pub(crate) fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>, Error> {
+    let mut mark = [0; 2];
     let name = input.name().to_owned();
+    input
+        .read_exact(&mut mark)
+        .and_then(|()| input.rewind())
+        .map_err(|source| read_error(&name, Format::Pnm, source))?;
+    if matches!(&mark, b"PF" | b"Pf") {
+        return super::pfm::open(input, limits);
+    }
     let mut reader = BufReader::new(&mut input);
     let decoder = PnmDecoder::new(reader.by_ref().take(MAX_HEADER_BYTES))
         .map_err(|error| failed(&name, Format::Pnm, error))?;
@@ -113,7 +119,7 @@ impl Rows for Netpbm {
     }
 
     fn extra_bytes(&self, _rows: u32) -> u64 {
-        BUFFER_BYTES as u64 + (4 << 10)
+        SHOWN_BUFFER_BYTES as u64 + (4 << 10)
     }
 
     fn start(&mut self, _input: &mut Input, first: u32) -> Result<(), Error> {
@@ -128,14 +134,11 @@ impl Rows for Netpbm {
         count: u32,
         target: &mut [u8],
     ) -> Result<(), Error> {
-        let io = |source| read_error(&self.name, Format::Pnm, source);
-        input.seek(SeekFrom::Start(self.position)).map_err(io)?;
-        let mut reader = BufReader::with_capacity(BUFFER_BYTES, input);
         let head = self.header_of(count);
-        PnmDecoder::new(Read::chain(&head[..], reader.by_ref()))
-            .and_then(|decoder| decoder.read_image(target))
-            .map_err(|error| failed(&self.name, Format::Pnm, error))?;
-        self.position = reader.stream_position().map_err(io)?;
+        let file = (self.name.as_str(), Format::Pnm);
+        self.position = read_shown(input, file, self.position, &head, |shown| {
+            PnmDecoder::new(shown)?.read_image(target)
+        })?;
         Ok(())
     }
 }

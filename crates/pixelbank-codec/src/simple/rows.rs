@@ -6,7 +6,7 @@ use pixelbank_image::{
     Access, Alpha, ImageSpec, LevelSpec, Orientation, PixelFormat, Rect, Size, Transfer, View,
 };
 
-use crate::request::{check_working, find, zeroed};
+use crate::request::{accept, zeroed};
 use crate::{Band, Decoder, Error, Flow, Format, ImageInfo, Input, Limits, MetadataBlocks, Region};
 
 /// Decoded bytes that a band of whole rows aims at.
@@ -142,12 +142,10 @@ impl<R: Rows + 'static> Decoder for RowDecoder<R> {
         region: &Region,
         sink: &mut dyn FnMut(Band<'_>) -> Flow,
     ) -> Result<(), Error> {
-        find(&self.info, region, &self.name)?;
-        let rect = region.rect;
-        if rect.is_empty() {
+        if !accept(self, region, &self.name, &self.limits)? {
             return Ok(());
         }
-        check_working(&self.name, self.working_bytes(region), &self.limits)?;
+        let rect = region.rect;
         let band_rows = self.band_rows(rect);
         let row_bytes = self.pixels.row_bytes(self.size.width);
         let mut band = zeroed(&self.name, row_bytes as u64 * u64::from(band_rows))?;

@@ -7,7 +7,7 @@ use image::codecs::tga::TgaDecoder;
 use pixelbank_image::{Size, Transfer};
 
 use super::rows::{RowDecoder, Rows, Shape};
-use super::{failed, pixel_format};
+use super::{failed, pixel_format, repeat_bits};
 use crate::request::{check_size, malformed, read_error};
 use crate::{Decoder, Error, Format, Input, Limits};
 
@@ -30,6 +30,7 @@ pub(crate) fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>
     };
     let size = Size::new(u32::from(number(12)), u32::from(number(14)));
     let (kind, depth, is_bottom_up) = (head[2], head[16], head[17] & 0x20 == 0);
+    let map_bits = head[7];
     let behind = u64::from(head[0]) + map_bytes;
     input
         .by_ref()
@@ -67,6 +68,11 @@ pub(crate) fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>
         head,
         size,
         pixel_bytes,
+        has_few_bits: match kind & 7 {
+            1 => matches!(map_bits, 15 | 16),
+            2 => matches!(depth, 15 | 16),
+            _ => false,
+        },
         is_expanded: pixel_bytes != pixels.pixel_bytes() || kind & 7 == 1,
         pixels_at,
         is_bottom_up,
@@ -83,6 +89,8 @@ struct Targa {
     size: Size,
     /// Bytes of a pixel (or of an index into the colour map) as stored.
     pixel_bytes: usize,
+    /// Whether colours have 5 bits a channel, in pixels or in the colour map.
+    has_few_bits: bool,
     /// Whether decoded pixels are other than stored ones in more than the order of channels.
     is_expanded: bool,
     pixels_at: u64,
@@ -150,7 +158,11 @@ impl Targa {
         let head = self.head_of(rows);
         TgaDecoder::new(Read::chain(&head[..], source))
             .and_then(|decoder| decoder.read_image(target))
-            .map_err(|error| failed(&self.name, Format::Tga, error))
+            .map_err(|error| failed(&self.name, Format::Tga, error))?;
+        if self.has_few_bits {
+            repeat_bits(target, &[5]);
+        }
+        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ mod chunks;
 mod decoder;
 mod directory;
 mod entries;
+mod fax;
 mod metadata;
 mod page;
 mod pages;

@@ -63,13 +63,24 @@ const PLAIN_CHUNK_BYTES: u64 = 1 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Compression {
     None,
+    /// Modified Huffman.
+    Fax2,
     Fax3,
+    /// Group 3 in two dimensions.
+    Fax3Mixed,
     Fax4,
     Lzw,
     Jpeg,
     Deflate,
     PackBits,
     Zstd,
+}
+
+impl Compression {
+    /// Whether it packs bilevel pages by the runs of their rows.
+    pub(super) fn is_fax(self) -> bool {
+        matches!(self, Self::Fax2 | Self::Fax3 | Self::Fax3Mixed | Self::Fax4)
+    }
 }
 
 /// What was done to samples before compression.
@@ -79,6 +90,15 @@ pub(super) enum Predictor {
     /// Each sample less its left neighbour.
     Horizontal,
     /// The bytes of a row's floats sorted by significance, each less its left neighbour.
+    Float,
+}
+
+/// What kind of numbers samples are in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SampleKind {
+    Unsigned,
+    /// Delivered as floats, the highest value as 1.
+    Signed,
     Float,
 }
 
@@ -112,7 +132,7 @@ pub(super) struct Page {
     pub meaning: Meaning,
     /// Bits of a sample in the file.
     pub bits: u8,
-    pub is_float: bool,
+    pub kind: SampleKind,
     /// Samples of a pixel.
     pub samples: u8,
     /// Whether each sample has chunks of its own.
@@ -173,20 +193,16 @@ impl Page {
         }
         let bits = same_for_all(source, directory, tag::BITS_PER_SAMPLE, 1)?;
         let sample_format = same_for_all(source, directory, tag::SAMPLE_FORMAT, 1)?;
-        let is_float = sample_format == 3;
-        let sample = sample_type(source, bits, sample_format)?;
+        let (kind, sample) = sample_type(source, bits, sample_format)?;
         let (format, alpha, meaning) =
             pixels(source, directory, samples, bits, sample, compression)?;
-        let predictor = predictor(source, directory, compression, bits, is_float)?;
+        let predictor = predictor(source, directory, compression, bits, kind)?;
         let planar = samples > 1
             && optional(source, directory, tag::PLANAR_CONFIGURATION)?.unwrap_or(1) == 2;
         if compression == Compression::Jpeg && planar {
             return Err(source.unsupported("JPEG compression of separate planes"));
         }
-        if optional(source, directory, tag::FAX3_OPTIONS)?.unwrap_or(0) & 1 != 0 {
-            return Err(source.unsupported("two-dimensional Group 3 fax compression"));
-        }
-        if matches!(compression, Compression::Fax3 | Compression::Fax4)
+        if compression.is_fax()
             && (bits != 1 || samples != 1 || chunk.width > u32::from(u16::MAX - 1))
         {
             return Err(source.unsupported("fax compression of anything but narrow bilevel pages"));
@@ -201,17 +217,26 @@ impl Page {
         let Some(&offsets) = directory.get(offsets) else {
             return Err(source.malformed("it does not say where its pixels lie"));
         };
+        let jpeg_tables = directory.get(tag::JPEG_TABLES).copied();
+        if let Some(tables) = &jpeg_tables
+            && (tables.bytes() > limits.max_metadata_bytes || !source.holds(tables))
+        {
+            return Err(source.malformed(format!(
+                "its JPEG tables of {} bytes are too long, or not within the file",
+                tables.bytes()
+            )));
+        }
         let page = Self {
             size,
             chunk,
             offsets,
             counts: directory.get(counts).copied(),
-            jpeg_tables: directory.get(tag::JPEG_TABLES).copied(),
+            jpeg_tables,
             compression,
             predictor,
             meaning,
             bits,
-            is_float,
+            kind,
             samples,
             planar,
             bits_reversed: optional(source, directory, tag::FILL_ORDER)? == Some(2),
@@ -278,6 +303,7 @@ impl Page {
             && !matches!(self.meaning, Meaning::Palette(_))
             && self.format.row_bytes(self.chunk.width) as u64 == self.raw_row_bytes()
             && matches!(self.bits, 8 | 16 | 32)
+            && self.kind != SampleKind::Signed
     }
 
     /// Rows of a chunk that are really in the image; the last strip may be shorter.
@@ -371,6 +397,10 @@ fn compression(source: &mut Source, directory: &Directory) -> Result<Compression
     Ok(
         match optional(source, directory, tag::COMPRESSION)?.unwrap_or(1) {
             1 => Compression::None,
+            2 => Compression::Fax2,
+            3 if optional(source, directory, tag::FAX3_OPTIONS)?.unwrap_or(0) & 1 != 0 => {
+                Compression::Fax3Mixed
+            }
             3 => Compression::Fax3,
             4 => Compression::Fax4,
             5 => Compression::Lzw,
@@ -380,7 +410,6 @@ fn compression(source: &mut Source, directory: &Directory) -> Result<Compression
             50000 => Compression::Zstd,
             other => {
                 let name = match other {
-                    2 => "modified Huffman",
                     6 => "old-style JPEG",
                     34712 => "JPEG 2000",
                     34887 => "LERC",
@@ -400,7 +429,7 @@ fn predictor(
     directory: &Directory,
     compression: Compression,
     bits: u8,
-    is_float: bool,
+    kind: SampleKind,
 ) -> Result<Predictor, Error> {
     // The tag means nothing elsewhere, and writers leave it there.
     if !matches!(
@@ -412,20 +441,26 @@ fn predictor(
     match optional(source, directory, tag::PREDICTOR)?.unwrap_or(1) {
         1 => Ok(Predictor::None),
         2 if matches!(bits, 8 | 16 | 32 | 64) => Ok(Predictor::Horizontal),
-        3 if is_float => Ok(Predictor::Float),
+        3 if kind == SampleKind::Float => Ok(Predictor::Float),
         other => Err(source.unsupported(format!("predictor {other} on {bits}-bit samples"))),
     }
 }
 
-fn sample_type(source: &Source, bits: u8, sample_format: u8) -> Result<SampleType, Error> {
+/// What samples are in the file, and what they are delivered as.
+fn sample_type(
+    source: &Source,
+    bits: u8,
+    sample_format: u8,
+) -> Result<(SampleKind, SampleType), Error> {
     Ok(match (sample_format, bits) {
         // 4 stands for "not known", which readers take for whole numbers.
-        (1 | 4, 1..=8) => SampleType::U8,
-        (1 | 4, 9..=16) => SampleType::U16,
-        (1 | 4, 32) => SampleType::U32,
-        (3, 16) => SampleType::F16,
-        (3, 32 | 64) => SampleType::F32,
-        (2, _) => return Err(source.unsupported("signed samples")),
+        (1 | 4, 1..=8) => (SampleKind::Unsigned, SampleType::U8),
+        (1 | 4, 9..=16) => (SampleKind::Unsigned, SampleType::U16),
+        (1 | 4, 32) => (SampleKind::Unsigned, SampleType::U32),
+        (2, 8 | 16 | 32) => (SampleKind::Signed, SampleType::F32),
+        (3, 16) => (SampleKind::Float, SampleType::F16),
+        (3, 32 | 64) => (SampleKind::Float, SampleType::F32),
+        (2, _) => return Err(source.unsupported(format!("signed samples of {bits} bits"))),
         (5 | 6, _) => return Err(source.unsupported("complex samples")),
         _ => return Err(source.unsupported(format!("samples of {bits} bits"))),
     })

@@ -217,16 +217,22 @@ fn palette(source: &mut Source, page: &Page) -> Result<Vec<u8>, Error> {
             *value = *wide as u16;
         }
     }
-    // Some writers fill in 8 bits where the format wants 16.
+    // Some writers fill in 8 bits where the format wants 16, others put zeros below them where it wants them repeated.
     let shift = if values.iter().all(|&value| value < 256) {
-        0
+        Some(0)
+    } else if values.iter().all(|&value| value.trailing_zeros() >= 8) {
+        Some(8)
     } else {
-        8
+        None
     };
     let mut palette = allocate(source, 3 * n as u64)?;
     for (index, pixel) in palette.chunks_exact_mut(3).enumerate() {
         for (channel, byte) in pixel.iter_mut().enumerate() {
-            *byte = (values[channel * n + index] >> shift) as u8;
+            let value = values[channel * n + index];
+            *byte = match shift {
+                Some(shift) => (value >> shift) as u8,
+                None => (value / 257) as u8,
+            };
         }
     }
     Ok(palette)

@@ -1,7 +1,7 @@
 use pixelbank_image::SampleType;
 
 use super::directory::Order;
-use super::page::{Meaning, Page, Predictor};
+use super::page::{Meaning, Page, Predictor, SampleKind};
 
 /// Undoes what was done to the samples of a decompressed row, in place: predictor, byte order, inversion.
 ///
@@ -144,6 +144,12 @@ pub(super) fn deliver_row(
 
 fn sample_at(page: &Page, row: &[u8], index: usize, out: &mut [u8]) {
     let bits = page.bits;
+    if page.kind == SampleKind::Signed {
+        let size = usize::from(bits / 8);
+        let value = signed(&row[index * size..(index + 1) * size]);
+        out.copy_from_slice(&value.to_ne_bytes());
+        return;
+    }
     match bits {
         8 | 16 | 32 => out.copy_from_slice(&row[index * out.len()..(index + 1) * out.len()]),
         64 => {
@@ -157,16 +163,32 @@ fn sample_at(page: &Page, row: &[u8], index: usize, out: &mut [u8]) {
             if page.meaning == Meaning::Inverted {
                 value = max - value;
             }
-            // Rounded to nearest; exact at both ends.
             if page.format.sample == SampleType::U8 {
-                out[0] = ((value * 255 + max / 2) / max) as u8;
+                out[0] = widen(value, bits, 8) as u8;
             } else {
-                let value =
-                    ((u64::from(value) * 65535 + u64::from(max / 2)) / u64::from(max)) as u16;
-                out.copy_from_slice(&value.to_ne_bytes());
+                out.copy_from_slice(&(widen(value, bits, 16) as u16).to_ne_bytes());
             }
         }
     }
+}
+
+/// A number of `from` bits as one of `to` bits: exact at both ends, rounded down in between, which the nearest would not
+/// be better than and OpenImageIO does too, so that pixels agree.
+fn widen(value: u32, from: u8, to: u8) -> u32 {
+    let highest = |bits: u8| (1u64 << bits) - 1;
+    (u64::from(value) * highest(to) / highest(from)) as u32
+}
+
+/// A whole number with a sign, in the machine's order of bytes, as a part of the highest one.
+fn signed(bytes: &[u8]) -> f32 {
+    let (value, highest) = match *bytes {
+        [a] => (f32::from(a as i8), f32::from(i8::MAX)),
+        [a, b] => (f32::from(i16::from_ne_bytes([a, b])), f32::from(i16::MAX)),
+        [a, b, c, d] => (i32::from_ne_bytes([a, b, c, d]) as f32, i32::MAX as f32),
+        _ => (0.0, 1.0),
+    };
+    // Not a quotient, so that the last bit is that of other readers.
+    value * (1.0 / highest)
 }
 
 /// Sample `index` of a row of samples of up to 16 bits without gaps, most significant bit first.
@@ -183,6 +205,26 @@ fn bits_at(row: &[u8], index: usize, bits: u8) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_of_few_bits_become_wider() {
+        assert_eq!(widen(0b10, 2, 8), 0b1010_1010);
+        assert_eq!(widen(717, 10, 16), 45932);
+        for (from, to) in [(1, 8), (4, 8), (6, 8), (7, 8), (8, 8), (9, 16), (15, 16)] {
+            assert_eq!(widen(0, from, to), 0);
+            assert_eq!(widen((1 << from) - 1, from, to), (1 << to) - 1);
+        }
+    }
+
+    #[test]
+    fn the_highest_number_with_a_sign_is_one() {
+        assert_eq!(signed(&i8::MAX.to_ne_bytes()), 1.0);
+        assert_eq!(signed(&i16::MAX.to_ne_bytes()), 1.0);
+        assert_eq!(signed(&i32::MAX.to_ne_bytes()), 1.0);
+        assert_eq!(signed(&(-i8::MAX).to_ne_bytes()), -1.0);
+        assert!(signed(&i8::MIN.to_ne_bytes()) < -1.0);
+        assert_eq!(signed(&0i16.to_ne_bytes()), 0.0);
+    }
 
     #[test]
     fn bits_are_found_at_any_place() {

@@ -1,5 +1,4 @@
 use std::fmt;
-use std::vec::IntoIter;
 
 use fax::decoder::{DecodeStatus, Group3Decoder, Group4Decoder};
 use flate2::{Decompress, FlushDecompress};
@@ -7,6 +6,7 @@ use weezl::LzwStatus;
 use zstd::stream::raw::{DParameter, Decoder as Zstd, InBuffer, Operation, OutBuffer};
 
 use super::directory::Source;
+use super::fax::{Bits, FaxRows, Layout, PADDING};
 use super::page::{Compression, Page};
 use crate::Error;
 use crate::request::zeroed;
@@ -96,8 +96,6 @@ impl Packed {
     }
 }
 
-type Bits = std::iter::Map<IntoIter<u8>, fn(u8) -> Result<u8, std::convert::Infallible>>;
-
 enum State {
     Plain,
     Deflate(Decompress),
@@ -121,6 +119,7 @@ enum State {
         start: usize,
         end: usize,
     },
+    FaxRows(Layout, Option<FaxRows>),
     Fax3(Option<Group3Decoder<Bits>>),
     Fax4(Option<Group4Decoder<Bits>>),
 }
@@ -153,7 +152,9 @@ pub(super) fn working_bytes(page: &Page, packed_bytes: u64) -> u64 {
             let window = page.raw_chunk_bytes().min(1 << ZSTD_WINDOW_LOG);
             (448 << 10) + window
         }
-        Compression::Fax3 | Compression::Fax4 => packed_bytes + 8 * u64::from(page.chunk.width),
+        Compression::Fax2 | Compression::Fax3 | Compression::Fax3Mixed | Compression::Fax4 => {
+            packed_bytes + 8 * u64::from(page.chunk.width)
+        }
     };
     state + buffer_bytes(page, packed_bytes)
 }
@@ -204,6 +205,8 @@ impl Unpacker {
                     ended: false,
                 }
             }
+            Compression::Fax2 => State::FaxRows(Layout::Huffman, None),
+            Compression::Fax3Mixed => State::FaxRows(Layout::Group3, None),
             Compression::Fax3 => State::Fax3(None),
             Compression::Fax4 => State::Fax4(None),
         };
@@ -250,6 +253,10 @@ impl Unpacker {
                 *end = zstd
                     .decompress_to_buffer(bytes, chunk.as_mut_slice())
                     .map_err(|error| Fault::Damaged(format!("its zstd frame: {error}")))?;
+            }
+            State::FaxRows(layout, fax) => {
+                let bits = all_bits(&mut self.packed, source, &PADDING)?;
+                *fax = Some(FaxRows::new(bits, *layout, self.width as u16));
             }
             State::Fax3(fax) => {
                 // TIFF ends the last row with nothing, where the decoder waits for the mark that ends a row.
@@ -377,6 +384,12 @@ impl Unpacker {
                     rest.copy_from_slice(&chunk[*start..*start + rest.len()]);
                     *start += rest.len();
                     done = out.len();
+                }
+                State::FaxRows(_, fax) => {
+                    let row = row_bytes(self.width).min(rest.len());
+                    let fax = fax.as_mut().ok_or("it was not started")?;
+                    paint(fax.next()?, self.width, &mut rest[..row]);
+                    done += row;
                 }
                 State::Fax3(fax) => {
                     let row = row_bytes(self.width).min(rest.len());

@@ -123,6 +123,16 @@ bad("pam-no-depth.pam", b"P7\nWIDTH 2\nHEIGHT 2\nMAXVAL 255\nENDHDR\n" + bytes(1
 bad("pam-depth-9.pam", b"P7\nWIDTH 2\nHEIGHT 2\nDEPTH 9\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n" + bytes(36))
 bad("pam-endless.pam", b"P7\n" + b"# nothing\n" * 900)
 
+# PFM.
+bad("pfm-mark-alone.pfm", b"PF\n")
+bad("pfm-no-scale.pfm", b"PF\n2 2\n")
+bad("pfm-scale-0.pfm", b"Pf\n2 2\n0\n" + bytes(16))
+bad("pfm-scale-in-words.pfm", b"Pf\n2 2\nlittle\n" + bytes(16))
+bad("pfm-minus.pfm", b"PF\n-2 2\n-1\n" + bytes(48))
+bad("pfm-zero-width.pfm", b"PF\n0 2\n-1\n")
+bad("pfm-huge.pfm", b"PF\n4294967295 4294967295\n-1\n" + bytes(48))
+bad("pfm-cut.pfm", b"PF\n2 2\n-1\n" + bytes(40))
+
 
 # TGA.
 def tga(kind=2, width=4, height=4, depth=24, descriptor=0x20, map_type=0, map_first=0, map_length=0, map_bits=0, rest=b""):
@@ -255,7 +265,21 @@ bad("tiff-tile-of-nothing.tif", tiff(tiles(64, 64, 0, 1, 200), bytes(200)))
 bad("tiff-tiles-missing.tif", tiff(tiles(4096, 4096, 16, 1, 200), bytes(200)))
 bad("tiff-big-count.tif", tiff([(256, 4, 1 << 60, 100)], bytes(200), big=True))
 bad("tiff-big-cut.tif", b"II+\0" + struct.pack("<HHQ", 8, 0, 1 << 62))
+bad("tiff-fax2-rubbish.tif", tiff(strips(compression=2, bits=1, offset=122, length=40), bytes(40)))
+bad("tiff-fax3-rubbish.tif", tiff(strips(compression=3, bits=1, offset=134, length=40, t292=(4, 1, 1)), b"\x5a" * 40))
+bad("tiff-long-tables.tif", tiff(strips(compression=7, offset=134, t347=(7, 0xFFFFFFF0, 134)), bytes(16)))
 bad("tiff-cyclic.tif", tiff(strips(offset=122), bytes(16), next_at=8))
+bad("tiff-sub-cyclic.tif", tiff(strips(offset=134, t330=(4, 1, 8)), bytes(16)))
+bad("tiff-sub-bomb.tif", tiff(strips(offset=134, t330=(4, 1 << 30, 8)), bytes(16)))
+bad("tiff-long-text.tif", tiff(strips(offset=158, t270=(2, 0xFFFFFFF0, 8), t305=(2, 100, 8), t700=(1, 1 << 31, 8)), bytes(16)))
+
+# Two pages that follow each other, and hang on each other.
+SECOND = tiff(strips(offset=8, t330=(4, 1, 8)), next_at=8)[8:]
+bad("tiff-cyclic-of-two.tif", tiff(strips(offset=8, t330=(4, 1, 134)), SECOND, next_at=134))
+# Each directory begins two bytes after the last one, whose fields are its own.
+bad("tiff-overlapping.tif", b"II*\0\x08\0\0\0" + b"".join(struct.pack("<I", n * 2 + 10) for n in range(2000)))
+# The second page begins within the first.
+bad("tiff-sharing.tif", tiff(strips(offset=122), bytes(16), next_at=20))
 
 
 # OpenEXR.
@@ -263,11 +287,15 @@ def attribute(name, kind, data, length=None):
     return name + b"\0" + kind + b"\0" + struct.pack("<I", len(data) if length is None else length) + data
 
 
-def exr(window=(0, 0, 3, 3), more=b"", rest=bytes(64)):
+def exr_tiles(width, height):
+    return attribute(b"tiles", b"tiledesc", struct.pack("<IIB", width, height, 0))
+
+
+def exr(window=(0, 0, 3, 3), more=b"", rest=bytes(64), channels_length=None, compression=b"\0"):
     box = struct.pack("<iiii", *window)
-    head = b"\x76\x2f\x31\x01\x02\0\0\0"
-    head += attribute(b"channels", b"chlist", b"Y\0" + struct.pack("<IIII", 1, 0, 1, 1) + b"\0")
-    head += attribute(b"compression", b"compression", b"\0")
+    head = b"\x76\x2f\x31\x01\x02" + (b"\x02" if b"tiledesc" in more else b"\0") + b"\0\0"
+    head += attribute(b"channels", b"chlist", b"Y\0" + struct.pack("<IIII", 1, 0, 1, 1) + b"\0", channels_length)
+    head += attribute(b"compression", b"compression", compression)
     head += attribute(b"dataWindow", b"box2i", box) + attribute(b"displayWindow", b"box2i", box)
     head += attribute(b"lineOrder", b"lineOrder", b"\0") + attribute(b"pixelAspectRatio", b"float", struct.pack("<f", 1))
     head += attribute(b"screenWindowCenter", b"v2f", bytes(8)) + attribute(b"screenWindowWidth", b"float", struct.pack("<f", 1))
@@ -283,6 +311,12 @@ bad("exr-inside-out.exr", exr(window=(10, 10, 0, 0)))
 bad("exr-huge-window.exr", exr(window=(-(1 << 30), -(1 << 30), 1 << 30, 1 << 30)))
 bad("exr-no-chunks.exr", exr(rest=b""))
 bad("exr-offsets-of-nothing.exr", exr())
+bad("exr-many-channels.exr", exr(channels_length=0x7FFFFFF0))
+bad("exr-absurd-tiles.exr", exr((0, 0, (1 << 20) - 1, (1 << 16) - 1), exr_tiles(1, 1)))
+bad("exr-tiles-of-nothing.exr", exr(more=exr_tiles(0, 0)))
+bad("exr-huge-tiles.exr", exr((0, 0, (1 << 20) - 1, (1 << 16) - 1), exr_tiles(1 << 20, 1 << 16), struct.pack("<Q", 400) + bytes(400)))
+bad("exr-huge-preview.exr", exr(more=attribute(b"preview", b"preview", struct.pack("<II", 65535, 65535), 0x7FFFFFF0)))
+bad("exr-compression-13.exr", exr(compression=b"\x0d"))
 bad("exr-version-9.exr", b"\x76\x2f\x31\x01\x09" + exr()[5:])
 
 for old in HERE.iterdir():

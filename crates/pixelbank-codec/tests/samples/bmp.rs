@@ -149,9 +149,8 @@ fn rgb565() -> Sample {
             row.chunks(3)
                 .flat_map(|p| {
                     let bits = [p[0] >> 3, p[1] >> 2, p[2] >> 3];
-                    for (value, top) in bits.into_iter().zip([31u32, 63, 31]) {
-                        data.push(((u32::from(value) * 255 + top / 2) / top) as u8);
-                    }
+                    let [r, g, b] = bits;
+                    data.extend([r << 3 | r >> 2, g << 2 | g >> 4, b << 3 | b >> 2]);
                     (u16::from(bits[0]) << 11 | u16::from(bits[1]) << 5 | u16::from(bits[2]))
                         .to_le_bytes()
                 })

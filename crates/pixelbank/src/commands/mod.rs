@@ -1,6 +1,7 @@
 //! One module for each command.
 
 pub mod bench;
+pub mod extract;
 pub mod info;
 pub mod sample;
 pub mod serve;

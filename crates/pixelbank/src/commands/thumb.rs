@@ -140,9 +140,9 @@ fn plan(options: &Thumb) -> anyhow::Result<Vec<Job>> {
 
 /// Endings of the files that a folder's walk takes; a file that is named is read whatever it is called.
 fn is_image_name(path: &Path) -> bool {
-    const ENDINGS: [&str; 18] = [
+    const ENDINGS: [&str; 19] = [
         "jpg", "jpeg", "png", "tif", "tiff", "webp", "exr", "gif", "bmp", "pbm", "pgm", "ppm",
-        "pnm", "pam", "tga", "qoi", "hdr", "jfif",
+        "pnm", "pam", "pfm", "tga", "qoi", "hdr", "jfif",
     ];
     let ending = path
         .extension()

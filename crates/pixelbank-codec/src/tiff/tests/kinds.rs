@@ -170,14 +170,41 @@ fn few_bits_become_eight() {
 }
 
 #[test]
+fn numbers_with_a_sign_are_floats() {
+    let mut page = one_row(16, 1, 3, &[0xff, 0x7f, 0x01, 0x80, 0x00, 0x40]);
+    page.set(tag::SAMPLE_FORMAT, 3, &[2]);
+    let mut decoder = open(&file(std::slice::from_ref(&page), LITTLE).0).unwrap();
+    let format = PixelFormat::new(Channels::Gray, SampleType::F32);
+    assert_eq!(decoder.info().subimages[0].format, format);
+    let half = 16384.0f32 * (1.0 / 32767.0);
+    let expected = [1.0f32, -1.0, half].map(f32::to_ne_bytes).concat();
+    assert_eq!(whole(&mut *decoder, 0, 0), expected);
+    page = one_row(12, 1, 2, &[0xff, 0xf0, 0x00]);
+    page.set(tag::SAMPLE_FORMAT, 3, &[2]);
+    assert!(matches!(
+        open(&file(&[page], LITTLE).0),
+        Err(Error::Unsupported { .. })
+    ));
+}
+
+#[test]
 fn colour_tables_are_looked_up() {
     let mut table = vec![0u64; 48];
-    (table[3], table[16 + 3], table[32 + 3]) = (0xff00, 0x8012, 0x01ff);
     let mut page = one_row(4, 3, 2, &[0x30]);
-    page.set(tag::COLOR_MAP, 3, &table);
-    let mut decoder = open(&file(std::slice::from_ref(&page), LITTLE).0).unwrap();
-    assert_eq!(decoder.info().subimages[0].format, PixelFormat::RGB8);
-    assert_eq!(whole(&mut *decoder, 0, 0), [255, 128, 1, 0, 0, 0]);
+    // As the format wants it; with zeros below 8 bits; with 8 bits alone; with values that no 8 bits give.
+    for (values, colour) in [
+        ([0xffff, 0x8080, 0x0101], [255, 128, 1]),
+        ([0xff00, 0x8000, 0x0100], [255, 128, 1]),
+        ([0xff, 0x80, 0x01], [255, 128, 1]),
+        ([0xffff, 0x8012, 0x01ff], [255, 127, 1]),
+    ] {
+        (table[3], table[16 + 3], table[32 + 3]) = values.into();
+        page.set(tag::COLOR_MAP, 3, &table);
+        let mut decoder = open(&file(std::slice::from_ref(&page), LITTLE).0).unwrap();
+        assert_eq!(decoder.info().subimages[0].format, PixelFormat::RGB8);
+        let pixels = whole(&mut *decoder, 0, 0);
+        assert_eq!(pixels, [colour, [0; 3]].concat(), "{values:x?}");
+    }
     page.set(tag::COLOR_MAP, 3, &table[..47]);
     assert!(matches!(
         open(&file(&[page], LITTLE).0),

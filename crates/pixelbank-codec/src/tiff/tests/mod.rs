@@ -7,11 +7,12 @@ mod pyramids;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use pixelbank_image::{Rect, Size, View};
+use pixelbank_image::{Rect, Size};
 
 use super::directory::Order;
 use super::entries::{Entry, Layout};
 use super::page::tag;
+use crate::reading::{check_regions, read, whole};
 use crate::{Decoder, Error, Input, Limits, Region};
 
 /// One page of a file to be made.
@@ -174,71 +175,6 @@ fn open(bytes: &[u8]) -> Result<Box<dyn Decoder>, Error> {
         Input::memory(Arc::from(bytes), "test.tif"),
         &Limits::default(),
     )
-}
-
-/// The pixels of a region; checks the order of bands.
-fn read(
-    decoder: &mut dyn Decoder,
-    subimage: u32,
-    level: u32,
-    rect: Rect,
-) -> Result<Vec<u8>, Error> {
-    let format = decoder.info().subimages[subimage as usize].format;
-    let mut out = vec![0xaa; format.image_bytes(rect.size()) as usize];
-    let row_bytes = format.row_bytes(rect.width);
-    let mut covered = 0;
-    let mut last = (0, 0);
-    let region = Region {
-        subimage,
-        level,
-        rect,
-    };
-    decoder.decode(&region, &mut |band| {
-        assert!(rect.contains(band.rect), "{:?} of {rect:?}", band.rect);
-        assert!(covered == 0 || (band.rect.y, band.rect.x) > last);
-        last = (band.rect.y, band.rect.x);
-        covered += band.rect.size().pixels();
-        for (index, row) in band.pixels.rows().enumerate() {
-            let y = (band.rect.y - rect.y) as usize + index;
-            let at = y * row_bytes + (band.rect.x - rect.x) as usize * format.pixel_bytes();
-            out[at..at + row.len()].copy_from_slice(row);
-        }
-        ControlFlow::Continue(())
-    })?;
-    assert_eq!(covered, rect.size().pixels());
-    Ok(out)
-}
-
-fn whole(decoder: &mut dyn Decoder, subimage: u32, level: u32) -> Vec<u8> {
-    let size = decoder.info().subimages[subimage as usize].levels[level as usize].size;
-    read(decoder, subimage, level, size.rect()).unwrap()
-}
-
-/// Whether regions of all shapes hold the same pixels as the whole level.
-fn check_regions(decoder: &mut dyn Decoder) {
-    let info = Arc::clone(decoder.info());
-    for (subimage, spec) in info.subimages.iter().enumerate() {
-        for (level, level_spec) in spec.levels.iter().enumerate() {
-            let size = level_spec.size;
-            let (subimage, level) = (subimage as u32, level as u32);
-            let pixels = whole(decoder, subimage, level);
-            let all = View::packed(&pixels, size, spec.format).unwrap();
-            let Size { width, height } = size;
-            let rects = [
-                Rect::new(width / 3, height / 3, width.div_ceil(3), height.div_ceil(3)),
-                Rect::new(0, height - 1, width, 1),
-                Rect::new(width - 1, 0, 1, height),
-                Rect::new(width / 2, height / 2, 1, 1),
-                Rect::new(0, 0, width.div_ceil(2), height),
-                Rect::new(1.min(width - 1), 0, width - 1.min(width - 1), height),
-            ];
-            for rect in rects {
-                let part = read(decoder, subimage, level, rect).unwrap();
-                let crop: Vec<u8> = all.crop(rect).unwrap().rows().flatten().copied().collect();
-                assert!(part == crop, "{rect:?} of level {level} of {size}");
-            }
-        }
-    }
 }
 
 /// Bytes that no compression makes trivial, and in which every place differs from its neighbours.

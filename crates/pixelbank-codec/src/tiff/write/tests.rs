@@ -1,10 +1,10 @@
 use std::io::{self, Cursor, Seek, SeekFrom, Write};
-use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
 use pixelbank_image::{Access, Alpha, Orientation, Rect};
 
 use super::*;
+use crate::reading::{self, opened};
 use crate::{Decoder, Input, Limits, Region};
 
 /// A file in memory that outlives its writer.
@@ -52,33 +52,11 @@ fn written(
 }
 
 fn open(bytes: &[u8]) -> Box<dyn Decoder> {
-    crate::tiff::open(
-        Input::memory(Arc::from(bytes), "test.tif"),
-        &Limits::default(),
-    )
-    .unwrap()
+    opened(bytes, "test.tif")
 }
 
 fn read(decoder: &mut dyn Decoder, level: u32, rect: Rect) -> Vec<u8> {
-    let format = decoder.info().subimages[0].format;
-    let mut out = vec![0; format.image_bytes(rect.size()) as usize];
-    let row_bytes = format.row_bytes(rect.width);
-    let region = Region {
-        subimage: 0,
-        level,
-        rect,
-    };
-    decoder
-        .decode(&region, &mut |band| {
-            for (index, row) in band.pixels.rows().enumerate() {
-                let y = (band.rect.y - rect.y) as usize + index;
-                let at = y * row_bytes + (band.rect.x - rect.x) as usize * format.pixel_bytes();
-                out[at..at + row.len()].copy_from_slice(row);
-            }
-            ControlFlow::Continue(())
-        })
-        .unwrap();
-    out
+    reading::read(decoder, 0, level, rect).unwrap()
 }
 
 /// Smooth colours, so that JPEG comes close.
