@@ -21,6 +21,9 @@ const PLAIN_BUFFER_BYTES: u64 = 4096;
 /// looks back, which is 4 MiB for the small tiles of libtiff, too, since it does not write how large they are.
 const ZSTD_WHOLE_BYTES: u64 = 4 << 20;
 
+/// Chunks of up to so many bytes are inflated at once, which takes a third of the time, and a buffer for all of it.
+const DEFLATE_WHOLE_BYTES: u64 = 1 << 20;
+
 /// Zstandard frames of larger chunks that look further back are refused: a single one could claim 2 GiB.
 const ZSTD_WINDOW_LOG: u32 = 23;
 
@@ -99,6 +102,14 @@ impl Packed {
 enum State {
     Plain,
     Deflate(Decompress),
+    /// A chunk that was inflated at once. Where that fails, the stream is gone through instead: it gives what it can, and
+    /// says where it is damaged.
+    DeflateWhole {
+        inflate: libdeflater::Decompressor,
+        chunk: Vec<u8>,
+        start: usize,
+        end: usize,
+    },
     Lzw(weezl::decode::Decoder),
     PackBits {
         /// Literal bytes that follow.
@@ -145,6 +156,7 @@ pub(super) fn working_bytes(page: &Page, packed_bytes: u64) -> u64 {
     // weezl 4,096 links and a buffer; zstd its context and, streaming, the window and two blocks of 128 KiB.
     let state = match page.compression {
         Compression::None | Compression::PackBits | Compression::Jpeg => 0,
+        Compression::Deflate if is_deflate_whole(page) => (64 << 10) + page.raw_chunk_bytes(),
         Compression::Deflate => 64 << 10,
         Compression::Lzw => 72 << 10,
         Compression::Zstd if is_zstd_whole(page) => (112 << 10) + page.raw_chunk_bytes(),
@@ -163,10 +175,15 @@ fn is_zstd_whole(page: &Page) -> bool {
     page.compression == Compression::Zstd && page.raw_chunk_bytes() <= ZSTD_WHOLE_BYTES
 }
 
+fn is_deflate_whole(page: &Page) -> bool {
+    page.compression == Compression::Deflate && page.raw_chunk_bytes() <= DEFLATE_WHOLE_BYTES
+}
+
 fn buffer_bytes(page: &Page, packed_bytes: u64) -> u64 {
     packed_bytes.min(match page.compression {
         Compression::None => PLAIN_BUFFER_BYTES,
         Compression::Zstd if is_zstd_whole(page) => packed_bytes,
+        Compression::Deflate if is_deflate_whole(page) => packed_bytes,
         _ => (MAX_BUFFER_BYTES / page.planes() as u64).max(4096),
     })
 }
@@ -176,6 +193,12 @@ impl Unpacker {
     pub(super) fn new(source: &Source, page: &Page, packed_bytes: u64) -> Result<Self, Error> {
         let state = match page.compression {
             Compression::None | Compression::Jpeg => State::Plain,
+            Compression::Deflate if is_deflate_whole(page) => State::DeflateWhole {
+                inflate: libdeflater::Decompressor::new(),
+                chunk: allocate(source, page.raw_chunk_bytes())?,
+                start: 0,
+                end: 0,
+            },
             Compression::Deflate => State::Deflate(Decompress::new(true)),
             Compression::Lzw => State::Lzw(
                 weezl::decode::Configuration::with_tiff_size_switch(weezl::BitOrder::Msb, 8)
@@ -232,6 +255,20 @@ impl Unpacker {
         match &mut self.state {
             State::Plain => {}
             State::Deflate(inflate) => inflate.reset(true),
+            State::DeflateWhole {
+                inflate,
+                chunk,
+                start,
+                end,
+            } => {
+                // The buffer is as large as the largest chunk that was announced.
+                let bytes = self.packed.peek(source)?;
+                *start = 0;
+                match inflate.zlib_decompress(bytes, chunk) {
+                    Ok(bytes) => *end = bytes,
+                    Err(_) => self.state = State::Deflate(Decompress::new(true)),
+                }
+            }
             State::Lzw(lzw) => lzw.reset(),
             State::PackBits {
                 literal, repeat, ..
@@ -316,6 +353,16 @@ impl Unpacker {
                     if ended && done < out.len() {
                         return Err("its deflate stream ends early".into());
                     }
+                }
+                State::DeflateWhole {
+                    chunk, start, end, ..
+                } => {
+                    if *end - *start < rest.len() {
+                        return Err("its deflate stream ends early".into());
+                    }
+                    rest.copy_from_slice(&chunk[*start..*start + rest.len()]);
+                    *start += rest.len();
+                    done = out.len();
                 }
                 State::Lzw(lzw) => {
                     let result = lzw.decode_bytes(packed.peek(source)?, rest);
@@ -474,7 +521,7 @@ impl Unpacker {
                 self.packed.skip(bytes);
                 return Ok(());
             }
-            State::ZstdWhole { start, end, .. } => {
+            State::ZstdWhole { start, end, .. } | State::DeflateWhole { start, end, .. } => {
                 *start = (*end).min(*start + bytes as usize);
                 return Ok(());
             }
