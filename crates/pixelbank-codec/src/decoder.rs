@@ -32,6 +32,10 @@ pub enum Format {
     Qoi,
     /// Radiance HDR (RGBE).
     Hdr,
+    /// DirectDraw Surface: textures, compressed or not.
+    Dds,
+    /// Windows icons and cursors.
+    Ico,
 }
 
 impl fmt::Display for Format {
@@ -48,6 +52,8 @@ impl fmt::Display for Format {
             Self::Tga => "TGA",
             Self::Qoi => "QOI",
             Self::Hdr => "Radiance HDR",
+            Self::Dds => "DDS",
+            Self::Ico => "ICO",
         })
     }
 }

@@ -26,10 +26,12 @@
 extern crate self as pixelbank_codec;
 
 mod bands;
+mod dds;
 mod decoder;
 mod encoder;
 mod error;
 mod exr;
+mod ico;
 mod input;
 mod jpeg;
 mod limits;

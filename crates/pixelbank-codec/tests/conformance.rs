@@ -321,6 +321,10 @@ fn a_decoder_works_on_after_an_error() {
         };
         let known = &sample.subimages[0];
         let first = whole(&mut *decoder, 0, 0);
+        // The half may hold the first of several pictures.
+        if first.is_ok() && sample.subimages.len() > 1 {
+            continue;
+        }
         assert!(first.is_err(), "{}", sample.name);
         // Some rows are left: the upper ones, or where files begin with the last row, the lower ones.
         let rows = [0, known.size.height - 1]

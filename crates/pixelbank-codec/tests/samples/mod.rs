@@ -4,10 +4,13 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+mod apng;
 mod bmp;
+mod dds;
 mod exr;
 mod gif;
 mod hdr;
+mod ico;
 mod jpeg;
 mod png;
 mod pnm;
@@ -82,6 +85,9 @@ pub fn all() -> Vec<Sample> {
         exr::samples(),
         jpeg::samples(),
         webp::samples(),
+        apng::samples(),
+        dds::samples(),
+        ico::samples(),
     ]
     .concat()
 }
@@ -101,6 +107,9 @@ pub fn large() -> Vec<Sample> {
         exr::large(size),
         jpeg::large(size),
         webp::large(size),
+        apng::large(size),
+        dds::large(size),
+        ico::large(size),
     ]
     .concat()
 }
