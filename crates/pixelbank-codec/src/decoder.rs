@@ -36,6 +36,8 @@ pub enum Format {
     Dds,
     /// Windows icons and cursors.
     Ico,
+    /// JPEG XL; read with the feature `jxl`.
+    JpegXl,
 }
 
 impl fmt::Display for Format {
@@ -54,6 +56,7 @@ impl fmt::Display for Format {
             Self::Hdr => "Radiance HDR",
             Self::Dds => "DDS",
             Self::Ico => "ICO",
+            Self::JpegXl => "JPEG XL",
         })
     }
 }

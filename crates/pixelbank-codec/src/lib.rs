@@ -34,6 +34,8 @@ mod exr;
 mod ico;
 mod input;
 mod jpeg;
+#[cfg(feature = "jxl")]
+mod jxl;
 mod limits;
 mod metadata;
 mod open;

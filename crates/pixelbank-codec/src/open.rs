@@ -32,6 +32,20 @@ pub fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>, Error
         Format::OpenExr => crate::exr::open(input, limits),
         Format::Dds => crate::dds::open(input, limits),
         Format::Ico => crate::ico::open(input, limits),
+        #[cfg(feature = "jxl")]
+        Format::JpegXl => crate::jxl::open(input, limits),
+        #[cfg(not(feature = "jxl"))]
+        Format::JpegXl => Err(left_out(&input, format)),
+    }
+}
+
+/// A format that this program was built without.
+#[cfg(not(feature = "jxl"))]
+fn left_out(input: &Input, format: Format) -> Error {
+    Error::Unsupported {
+        name: input.name().to_owned(),
+        format,
+        feature: "this build of the program".to_owned(),
     }
 }
 
@@ -89,6 +103,8 @@ fn by_magic(head: &[u8]) -> Option<Format> {
         Some(Format::Hdr)
     } else if head.starts_with(b"qoif") {
         Some(Format::Qoi)
+    } else if head.starts_with(b"\0\0\0\x0cJXL \r\n\x87\n") || head.starts_with(b"\xff\x0a") {
+        Some(Format::JpegXl)
     } else if head.starts_with(b"DDS ") {
         Some(Format::Dds)
     } else if icon_header(head) {
@@ -202,6 +218,7 @@ fn by_name(name: &str) -> Option<Format> {
         "hdr" | "pic" => Format::Hdr,
         "dds" => Format::Dds,
         "ico" | "cur" => Format::Ico,
+        "jxl" => Format::JpegXl,
         _ => return None,
     })
 }

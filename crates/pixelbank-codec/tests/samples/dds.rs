@@ -378,8 +378,7 @@ fn blocks(name: &str, form: DxgiFormat, coded: texpresso::Format) -> Sample {
     sample
 }
 
-/// Blocks of all modes, drawn by lot, and what two other readers (Pillow's and OpenImageIO's, for BC6H imagecodecs')
-/// make of them.
+/// Blocks of all modes, drawn by lot, and what two other readers make of them: see `make_textures.py`.
 fn foreign(name: &str, bytes: &[u8], data: &[u8], pixels: PixelFormat) -> Sample {
     let size = Size::new(24, 24);
     let data = swapped(data, pixels.sample.bytes());

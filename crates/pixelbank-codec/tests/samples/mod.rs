@@ -12,6 +12,8 @@ mod gif;
 mod hdr;
 mod ico;
 mod jpeg;
+#[cfg(feature = "jxl")]
+mod jxl;
 mod png;
 mod pnm;
 mod qoi;
@@ -88,6 +90,8 @@ pub fn all() -> Vec<Sample> {
         apng::samples(),
         dds::samples(),
         ico::samples(),
+        #[cfg(feature = "jxl")]
+        jxl::samples(),
     ]
     .concat()
 }
@@ -110,6 +114,8 @@ pub fn large() -> Vec<Sample> {
         apng::large(size),
         dds::large(size),
         ico::large(size),
+        #[cfg(feature = "jxl")]
+        jxl::large(size),
     ]
     .concat()
 }
