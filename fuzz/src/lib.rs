@@ -18,6 +18,9 @@ pub const FORMATS: &[(&str, &[u8], &[&str])] = &[
     ("tiff", b"", &["tif"]),
     ("webp", b"RIFF", &["webp"]),
     ("exr", b"\x76\x2f\x31\x01", &["exr"]),
+    ("dds", b"DDS ", &["dds"]),
+    ("ico", b"\0\0", &["ico", "cur"]),
+    ("jxl", b"", &["jxl"]),
 ];
 
 /// Small, so that a run spends its time on the parsers rather than on filling memory.
