@@ -212,7 +212,7 @@ const EXPECTED: &[(&str, Kind, &str)] = &[
     ("jxl-cut-in-header.jxl", Malformed, "it ends early"),
     ("jxl-cut.jxl", Malformed, "it ends early"),
     ("jxl-empty-stream.jxl", Malformed, "it ends early"),
-    ("jxl-huge.jxl", Malformed, "it ends early"),
+    ("jxl-huge.jxl", Malformed, "frame area too large"),
     ("jxl-mark-alone.jxl", Malformed, "it ends early"),
     ("jxl-rubbish.jxl", Malformed, "PadZeroToByte() read non-zero bits"),
     ("zeros.tif", Unknown, "not an image of a known format"),
