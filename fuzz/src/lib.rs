@@ -10,7 +10,7 @@ pub const FORMATS: &[(&str, &[u8], &[&str])] = &[
     ("png", b"\x89PNG\r\n\x1a\n", &["png"]),
     ("gif", b"GIF89a", &["gif"]),
     ("bmp", b"BM", &["bmp"]),
-    ("pnm", b"P", &["pbm", "pgm", "ppm", "pam"]),
+    ("pnm", b"P", &["pbm", "pgm", "ppm", "pam", "pfm"]),
     ("tga", b"", &["tga"]),
     ("qoi", b"qoif", &["qoi"]),
     ("hdr", b"#?RADIANCE", &["hdr"]),

@@ -202,8 +202,11 @@ impl Old {
         let is_there = [red, green, blue].map(|mask| mask != 0);
         // Of luminance, red is it, whatever the other two say.
         match (is_there, has_alpha) {
-            ([true, _, _], true) if is_luminance => masks(Channels::GrayAlpha, &[red, alpha]),
-            ([true, _, _], false) if is_luminance => masks(Channels::Gray, &[red]),
+            // Where its masks make no sense, as Pillow's do not, there is one layout for each number of bits.
+            (_, true) if is_luminance => masks(Channels::GrayAlpha, &[red, alpha])
+                .or_else(|| masks(Channels::GrayAlpha, &[0xff, 0xff00])),
+            (_, false) if is_luminance => masks(Channels::Gray, &[red])
+                .or_else(|| masks(Channels::Gray, &[0xffff >> (16 - self.bits.min(16))])),
             ([true, true, true], true) => masks(Channels::Rgba, &[red, green, blue, alpha]),
             ([true, true, true], false) => masks(Channels::Rgb, &[red, green, blue]),
             ([true, true, false], false) => masks(Channels::Other(2), &[red, green]),

@@ -27,6 +27,18 @@ pub fn samples() -> Vec<Sample> {
             SampleType::F32,
         ),
         old_half(),
+        masks_of_pillow(
+            "pillow-gray.dds",
+            D3DFormat::L8,
+            Channels::Gray,
+            [0xff00_0000; 4],
+        ),
+        masks_of_pillow(
+            "pillow-gray-alpha.dds",
+            D3DFormat::A8L8,
+            Channels::GrayAlpha,
+            [0xff, 0xff, 0xff, 0xff00_0000],
+        ),
         sixteen(),
         signed(),
         packed_floats(),
@@ -265,6 +277,23 @@ fn old_half() -> Sample {
     bytes[80..84].copy_from_slice(&4u32.to_le_bytes());
     bytes[84..88].copy_from_slice(&111u32.to_le_bytes());
     Sample { bytes, ..gray }
+}
+
+/// Grey with masks that lie beyond the pixel.
+fn masks_of_pillow(name: &str, form: D3DFormat, channels: Channels, masks: [u32; 4]) -> Sample {
+    let pixels = format(channels, SampleType::U8);
+    let data = scene(SIZE, pixels);
+    let mut bytes = of_d3d(form, SIZE, data.clone());
+    let flags = if channels.has_alpha() {
+        0x2_0001
+    } else {
+        0x2_0000u32
+    };
+    bytes[80..84].copy_from_slice(&flags.to_le_bytes());
+    for (place, mask) in bytes[92..108].chunks_exact_mut(4).zip(masks) {
+        place.copy_from_slice(&mask.to_le_bytes());
+    }
+    Sample::exact(name, bytes, Format::Dds, SIZE, pixels, data)
 }
 
 /// Samples of the machine's order of bytes as little-endian ones, or back.
