@@ -7,7 +7,7 @@ use pixelbank_image::{Access, ImageSpec, LevelSpec, Orientation, Size};
 
 use super::header::{Header, Pictures};
 use crate::bands::Bands;
-use crate::request::{check_working, find, read_error, zeroed};
+use crate::request::{accept, find, read_error, zeroed};
 use crate::{Band, Decoder, Error, Flow, Format, ImageInfo, Input, Limits, MetadataBlocks, Region};
 
 /// What a cache does well to take at a time: any block could be got at by itself.
@@ -168,13 +168,11 @@ impl Decoder for DdsDecoder {
         region: &Region,
         sink: &mut dyn FnMut(Band<'_>) -> Flow,
     ) -> Result<(), Error> {
-        let (spec, level) = find(&self.info, region, &self.name)?;
-        let format = spec.format;
-        let rect = region.rect;
-        if rect.is_empty() {
+        if !accept(self, region, &self.name, &self.limits)? {
             return Ok(());
         }
-        check_working(&self.name, self.working_bytes(region), &self.limits)?;
+        let (spec, level) = find(&self.info, region, &self.name)?;
+        let (format, rect) = (spec.format, region.rect);
         let plan = self.plan(region, level.size);
         let layout = self.header.layout;
         let mut bands = Bands::new(&self.name, rect, format)?;

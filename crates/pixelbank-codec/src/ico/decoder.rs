@@ -10,7 +10,7 @@ use pixelbank_image::{
 
 use super::bitmap::Bitmap;
 use crate::png::{self, PngFile};
-use crate::request::{check_working, find, malformed, read_error};
+use crate::request::{accept, malformed, read_error};
 use crate::{Band, Decoder, Error, Flow, Format, ImageInfo, Input, Limits, MetadataBlocks, Region};
 
 /// Icons have about a dozen.
@@ -151,11 +151,9 @@ impl Decoder for IcoDecoder {
         region: &Region,
         sink: &mut dyn FnMut(Band<'_>) -> Flow,
     ) -> Result<(), Error> {
-        find(&self.info, region, &self.name)?;
-        if region.rect.is_empty() {
+        if !accept(self, region, &self.name, &self.limits)? {
             return Ok(());
         }
-        check_working(&self.name, self.working_bytes(region), &self.limits)?;
         match &mut self.pictures[region.subimage as usize] {
             Picture::Png { file, range } => self
                 .input

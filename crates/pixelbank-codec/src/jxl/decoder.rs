@@ -15,7 +15,7 @@ use pixelbank_image::{
 use super::container::Container;
 use super::image::{crop, failed, load};
 use crate::bands::Bands;
-use crate::request::{check_size, check_working, find, malformed, read_error, zeroed};
+use crate::request::{accept, check_size, find, malformed, read_error, zeroed};
 use crate::{Band, Decoder, Error, Flow, Format, ImageInfo, Input, Limits, MetadataBlocks, Region};
 
 /// Groups have up to 1024 pixels a side. The larger a chunk, the less is decoded twice at its edges.
@@ -250,13 +250,11 @@ impl Decoder for JxlDecoder {
         region: &Region,
         sink: &mut dyn FnMut(Band<'_>) -> Flow,
     ) -> Result<(), Error> {
-        let (spec, _) = find(&self.info, region, &self.name)?;
-        let format = spec.format;
-        let rect = region.rect;
-        if rect.is_empty() {
+        if !accept(self, region, &self.name, &self.limits)? {
             return Ok(());
         }
-        check_working(&self.name, self.working(rect, format), &self.limits)?;
+        let (spec, _) = find(&self.info, region, &self.name)?;
+        let (format, rect) = (spec.format, region.rect);
         let limit = self.plane_bytes(rect);
         let mut image = load(&mut self.input, &self.container, limit, false)?;
         let mut bands = Bands::new(&self.name, rect, format)?;

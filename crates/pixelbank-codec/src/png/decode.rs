@@ -6,7 +6,7 @@ use super::chunks::walk;
 use super::compose::Canvas;
 use super::frames::{self, Dispose, Frame};
 use super::picture::Picture;
-use crate::request::{check_working, find};
+use crate::request::{accept, find};
 use crate::{
     Band, Decoder, Error, Flow, Format, ImageInfo, Input, Limits, MetadataBlocks, Region,
     orientation,
@@ -245,11 +245,9 @@ impl Decoder for PngDecoder {
         region: &Region,
         sink: &mut dyn FnMut(Band<'_>) -> Flow,
     ) -> Result<(), Error> {
-        find(&self.info, region, &self.name)?;
-        if region.rect.is_empty() {
+        if !accept(self, region, &self.name, &self.limits)? {
             return Ok(());
         }
-        check_working(&self.name, self.working_bytes(region), &self.limits)?;
         self.file
             .decode(&mut self.input, region.subimage, region.rect, sink)
     }
