@@ -10,7 +10,7 @@ pub const FORMATS: &[(&str, &[u8], &[&str])] = &[
     ("png", b"\x89PNG\r\n\x1a\n", &["png"]),
     ("gif", b"GIF89a", &["gif"]),
     ("bmp", b"BM", &["bmp"]),
-    ("pnm", b"P", &["pbm", "pgm", "ppm", "pam"]),
+    ("pnm", b"P", &["pbm", "pgm", "ppm", "pam", "pfm"]),
     ("tga", b"", &["tga"]),
     ("qoi", b"qoif", &["qoi"]),
     ("hdr", b"#?RADIANCE", &["hdr"]),
@@ -18,6 +18,9 @@ pub const FORMATS: &[(&str, &[u8], &[&str])] = &[
     ("tiff", b"", &["tif"]),
     ("webp", b"RIFF", &["webp"]),
     ("exr", b"\x76\x2f\x31\x01", &["exr"]),
+    ("dds", b"DDS ", &["dds"]),
+    ("ico", b"\0\0", &["ico", "cur"]),
+    ("jxl", b"", &["jxl"]),
 ];
 
 /// Small, so that a run spends its time on the parsers rather than on filling memory.

@@ -32,6 +32,12 @@ pub enum Format {
     Qoi,
     /// Radiance HDR (RGBE).
     Hdr,
+    /// DirectDraw Surface: textures, compressed or not.
+    Dds,
+    /// Windows icons and cursors.
+    Ico,
+    /// JPEG XL; read with the feature `jxl`.
+    JpegXl,
 }
 
 impl fmt::Display for Format {
@@ -48,6 +54,9 @@ impl fmt::Display for Format {
             Self::Tga => "TGA",
             Self::Qoi => "QOI",
             Self::Hdr => "Radiance HDR",
+            Self::Dds => "DDS",
+            Self::Ico => "ICO",
+            Self::JpegXl => "JPEG XL",
         })
     }
 }
@@ -135,6 +144,22 @@ pub trait Decoder: Send + fmt::Debug {
     /// # Errors
     /// [`Error::Io`]; damaged metadata counts as missing.
     fn metadata(&mut self) -> Result<MetadataBlocks, Error>;
+
+    /// A small picture of the first subimage that the file carries along: an encoded file of its own, to be opened as
+    /// [`Input::memory`](crate::Input::memory). It may be older than the picture, of another shape, or damaged.
+    ///
+    /// Unless a format has a better place, that of EXIF: a JPEG stream. Read again at each call; allocates no more than
+    /// [`metadata`](Self::metadata).
+    ///
+    /// # Errors
+    /// [`Error::Io`]; a damaged block counts as missing.
+    fn thumbnail(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        let exif = self.metadata()?.exif;
+        Ok(exif
+            .as_deref()
+            .and_then(crate::metadata::thumbnail)
+            .map(<[u8]>::to_vec))
+    }
 
     /// The JPEG stream of exactly this chunk, where the file holds it as one whose decoding gives just the pixels of
     /// `region` (no padding beyond the edge): so it can be passed on without decoding. `None` otherwise.

@@ -1,5 +1,6 @@
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +16,7 @@ pub struct Input {
     name: String,
     bytes: Bytes,
     counter: Option<Arc<IoCounter>>,
+    window: Option<Window>,
 }
 
 /// Adds up what several inputs read.
@@ -30,6 +32,14 @@ impl IoCounter {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         (get(&self.bytes), get(&self.nanos))
     }
+}
+
+/// A part of the bytes that is read as if it were all of them.
+#[derive(Debug)]
+struct Window {
+    range: Range<u64>,
+    /// Where the next byte is read, counted from the start of the range.
+    at: u64,
 }
 
 #[derive(Debug)]
@@ -66,6 +76,7 @@ impl Input {
             name: name.into(),
             bytes: Bytes::File(file),
             counter: None,
+            window: None,
         }
     }
 
@@ -75,6 +86,7 @@ impl Input {
             name: name.into(),
             bytes: Bytes::Memory(Cursor::new(bytes)),
             counter: None,
+            window: None,
         }
     }
 
@@ -90,12 +102,27 @@ impl Input {
         &self.name
     }
 
-    /// All bytes, where they are in memory already; their position is that of no one.
+    /// All bytes, where they are in memory already; their position is that of no one. None of a part.
     pub(crate) fn in_memory(&self) -> Option<Arc<[u8]>> {
         match &self.bytes {
-            Bytes::File(_) => None,
-            Bytes::Memory(cursor) => Some(Arc::clone(cursor.get_ref())),
+            Bytes::Memory(cursor) if self.window.is_none() => Some(Arc::clone(cursor.get_ref())),
+            _ => None,
         }
+    }
+
+    /// Does `work` with an input that holds the bytes of `range` alone, and stands at their start: a file within the
+    /// file. Afterwards it holds all bytes again and stands anywhere.
+    pub(crate) fn within<R>(
+        &mut self,
+        range: Range<u64>,
+        work: impl FnOnce(&mut Self) -> R,
+    ) -> io::Result<R> {
+        self.window = None;
+        self.seek(SeekFrom::Start(range.start))?;
+        self.window = Some(Window { range, at: 0 });
+        let result = work(self);
+        self.window = None;
+        Ok(result)
     }
 
     /// The number of bytes.
@@ -103,10 +130,14 @@ impl Input {
     /// # Errors
     /// What the system says of the open file.
     pub fn len_bytes(&self) -> io::Result<u64> {
-        match &self.bytes {
-            Bytes::File(file) => Ok(file.metadata()?.len()),
-            Bytes::Memory(cursor) => Ok(cursor.get_ref().len() as u64),
-        }
+        let all = match &self.bytes {
+            Bytes::File(file) => file.metadata()?.len(),
+            Bytes::Memory(cursor) => cursor.get_ref().len() as u64,
+        };
+        Ok(match &self.window {
+            Some(window) => window.range.end.min(all).saturating_sub(window.range.start),
+            None => all,
+        })
     }
 }
 
@@ -114,7 +145,7 @@ impl Input {
     /// Fills `buffer` from byte `at` on, wherever the last read ended; where the next one begins is left open.
     pub(crate) fn read_exact_at(&mut self, at: u64, buffer: &mut [u8]) -> io::Result<()> {
         #[cfg(unix)]
-        if let Bytes::File(file) = &self.bytes {
+        if let (Bytes::File(file), None) = (&self.bytes, &self.window) {
             use std::os::unix::fs::FileExt;
             // Systems refuse places that no file can have. A file that points there ends before.
             if i64::try_from(at).is_err() {
@@ -140,23 +171,55 @@ impl Input {
 
 impl Read for Input {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let started = self.counter.as_ref().map(|_| Instant::now());
-        let read = match &mut self.bytes {
-            Bytes::File(file) => file.read(buf),
-            Bytes::Memory(cursor) => cursor.read(buf),
+        let wanted = match &self.window {
+            Some(window) => {
+                let left = (window.range.end - window.range.start).saturating_sub(window.at);
+                usize::try_from(left).map_or(buf.len(), |left| left.min(buf.len()))
+            }
+            None => buf.len(),
         };
-        if let Ok(n) = &read {
-            self.count(started, *n);
+        let started = self.counter.as_ref().map(|_| Instant::now());
+        let read = self.bytes.read(&mut buf[..wanted])?;
+        self.count(started, read);
+        if let Some(window) = &mut self.window {
+            window.at += read as u64;
         }
-        read
+        Ok(read)
     }
 }
 
 impl Seek for Input {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let sought = match &mut self.bytes {
-            Bytes::File(file) => file.seek(to),
-            Bytes::Memory(cursor) => cursor.seek(to),
+        let Some(window) = &mut self.window else {
+            return self.bytes.seek(to);
+        };
+        let length = window.range.end - window.range.start;
+        let at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::Current(by) => window.at.checked_add_signed(by),
+            SeekFrom::End(by) => length.checked_add_signed(by),
+        };
+        let at = at.ok_or(io::ErrorKind::InvalidInput)?;
+        let place = window.range.start.checked_add(at);
+        let place = place.ok_or(io::ErrorKind::UnexpectedEof)?;
+        self.bytes.seek(SeekFrom::Start(place))?;
+        window.at = at;
+        Ok(at)
+    }
+}
+
+impl Bytes {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(buf),
+            Self::Memory(cursor) => cursor.read(buf),
+        }
+    }
+
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let sought = match self {
+            Self::File(file) => file.seek(to),
+            Self::Memory(cursor) => cursor.seek(to),
         };
         match (sought, to) {
             // Systems refuse places that no file can have. A file that points there ends before.
@@ -165,5 +228,43 @@ impl Seek for Input {
             }
             (sought, _) => sought,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_read_as_if_it_were_all() {
+        let mut input = Input::memory(Arc::from(*b"0123456789"), "digits");
+        let part: io::Result<io::Result<String>> = input.within(3..7, |input| {
+            assert_eq!(input.len_bytes()?, 4);
+            assert!(input.in_memory().is_none());
+            let mut all = String::new();
+            input.read_to_string(&mut all)?;
+            assert_eq!(input.seek(SeekFrom::End(-1))?, 3);
+            input.read_to_string(&mut all)?;
+            assert_eq!(input.seek(SeekFrom::Current(-2))?, 2);
+            input.read_to_string(&mut all)?;
+            assert_eq!(input.seek(SeekFrom::Start(9))?, 9);
+            assert_eq!(input.read(&mut [0])?, 0);
+            assert!(input.seek(SeekFrom::Current(-10)).is_err());
+            Ok(all)
+        });
+        assert_eq!(part.and_then(|part| part).expect("in memory"), "3456656");
+        assert_eq!(input.len_bytes().expect("in memory"), 10);
+        assert!(input.in_memory().is_some());
+    }
+
+    #[test]
+    fn a_part_beyond_the_end_has_what_is_there() {
+        let mut input = Input::memory(Arc::from(*b"0123"), "digits");
+        let part = input.within(2..u64::MAX, |input| {
+            let mut all = String::new();
+            input.read_to_string(&mut all).expect("in memory");
+            (all, input.len_bytes().expect("in memory"))
+        });
+        assert_eq!(part.expect("in memory"), ("23".to_owned(), 2));
     }
 }

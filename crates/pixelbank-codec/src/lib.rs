@@ -26,12 +26,16 @@
 extern crate self as pixelbank_codec;
 
 mod bands;
+mod dds;
 mod decoder;
 mod encoder;
 mod error;
 mod exr;
+mod ico;
 mod input;
 mod jpeg;
+#[cfg(feature = "jxl")]
+mod jxl;
 mod limits;
 mod metadata;
 mod open;

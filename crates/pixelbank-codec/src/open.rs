@@ -30,6 +30,22 @@ pub fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>, Error
         Format::Tiff => crate::tiff::open(input, limits),
         Format::WebP => crate::webp::open(input, limits),
         Format::OpenExr => crate::exr::open(input, limits),
+        Format::Dds => crate::dds::open(input, limits),
+        Format::Ico => crate::ico::open(input, limits),
+        #[cfg(feature = "jxl")]
+        Format::JpegXl => crate::jxl::open(input, limits),
+        #[cfg(not(feature = "jxl"))]
+        Format::JpegXl => Err(left_out(&input, format)),
+    }
+}
+
+/// A format that this program was built without.
+#[cfg(not(feature = "jxl"))]
+fn left_out(input: &Input, format: Format) -> Error {
+    Error::Unsupported {
+        name: input.name().to_owned(),
+        format,
+        feature: "this build of the program".to_owned(),
     }
 }
 
@@ -87,6 +103,12 @@ fn by_magic(head: &[u8]) -> Option<Format> {
         Some(Format::Hdr)
     } else if head.starts_with(b"qoif") {
         Some(Format::Qoi)
+    } else if head.starts_with(b"\0\0\0\x0cJXL \r\n\x87\n") || head.starts_with(b"\xff\x0a") {
+        Some(Format::JpegXl)
+    } else if head.starts_with(b"DDS ") {
+        Some(Format::Dds)
+    } else if icon_header(head) {
+        Some(Format::Ico)
     } else if head.starts_with(b"BM") && bmp_header(head) {
         Some(Format::Bmp)
     } else if pnm_header(head) {
@@ -105,6 +127,22 @@ fn bmp_header(head: &[u8]) -> bool {
         ),
         // Cut off before: nothing else begins so and is so short.
         None => true,
+    }
+}
+
+/// A reserved word of 0, 1 for icons or 2 for cursors, their number; then for the first of them a reserved byte of 0, and
+/// a place behind the directory.
+fn icon_header(head: &[u8]) -> bool {
+    let [0, 0, 1 | 2, 0, count_low, count_high, entry @ ..] = head else {
+        return false;
+    };
+    let count = u32::from(u16::from_le_bytes([*count_low, *count_high]));
+    match entry.get(..16) {
+        Some(entry) => {
+            let at = u32::from_le_bytes([entry[12], entry[13], entry[14], entry[15]]);
+            count > 0 && entry[3] == 0 && at >= 6 + 16 * count
+        }
+        None => false,
     }
 }
 
@@ -178,6 +216,9 @@ fn by_name(name: &str) -> Option<Format> {
         "tga" | "targa" | "icb" | "vda" | "vst" => Format::Tga,
         "qoi" => Format::Qoi,
         "hdr" | "pic" => Format::Hdr,
+        "dds" => Format::Dds,
+        "ico" | "cur" => Format::Ico,
+        "jxl" => Format::JpegXl,
         _ => return None,
     })
 }

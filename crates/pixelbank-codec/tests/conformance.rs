@@ -321,6 +321,10 @@ fn a_decoder_works_on_after_an_error() {
         };
         let known = &sample.subimages[0];
         let first = whole(&mut *decoder, 0, 0);
+        // The half may hold the first of several pictures.
+        if first.is_ok() && sample.subimages.len() > 1 {
+            continue;
+        }
         assert!(first.is_err(), "{}", sample.name);
         // Some rows are left: the upper ones, or where files begin with the last row, the lower ones.
         let rows = [0, known.size.height - 1]
@@ -337,7 +341,10 @@ fn a_decoder_works_on_after_an_error() {
                 n_right += 1;
             }
         }
-        let keeps_rows = !sample.name.contains("interlaced") && !sample.name.contains("rle");
+        // Of JPEG XL, what is missing would be made up from what is there, so nothing is shown of half a frame.
+        let keeps_rows = ["interlaced", "rle", "jxl"]
+            .iter()
+            .all(|kind| !sample.name.contains(kind));
         assert!(
             n_right > 0 || !keeps_rows || known.data.is_none(),
             "{}",

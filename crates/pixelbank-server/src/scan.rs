@@ -42,7 +42,8 @@ impl Default for ScanOptions {
 /// Names that end so are taken for images; what they are indeed, their content shows.
 const ENDINGS: &[&str] = &[
     "jpg", "jpeg", "jpe", "jfif", "png", "tif", "tiff", "btf", "tf8", "webp", "exr", "gif", "bmp",
-    "dib", "pbm", "pgm", "ppm", "pnm", "pam", "pfm", "tga", "qoi", "hdr",
+    "dib", "pbm", "pgm", "ppm", "pnm", "pam", "pfm", "tga", "qoi", "hdr", "dds", "ico", "cur",
+    "jxl",
 ];
 
 /// How often what was probed becomes visible. Each time costs those who list the images a new sorted order.

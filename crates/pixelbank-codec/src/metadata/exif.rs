@@ -207,6 +207,21 @@ pub(super) fn orientation(exif: &[u8]) -> Option<Orientation> {
     Some(Orientation::from_exif(field.number(0)?))
 }
 
+/// The JPEG stream that the second directory points to: a small picture of the same.
+pub(super) fn thumbnail(exif: &[u8]) -> Option<&[u8]> {
+    let Directories { block, main, .. } = Block::open(exif)?;
+    let fields = usize::from(block.two(main)?);
+    let next = block.four(main.checked_add(2 + fields * 12)?)? as usize;
+    if next == 0 {
+        return None;
+    }
+    let number = |tag| block.find(next, tag)?.number(0);
+    let (start, length) = (number(0x0201)? as usize, number(0x0202)? as usize);
+    let stream = block.bytes.get(start..start.checked_add(length)?)?;
+    // Older cameras keep bare pixels here, which are no file.
+    stream.starts_with(b"\xff\xd8\xff").then_some(stream)
+}
+
 pub(super) fn dates(exif: &[u8], dates: &mut Candidates) {
     let Some(directories) = Block::open(exif) else {
         return;

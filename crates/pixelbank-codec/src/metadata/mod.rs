@@ -165,6 +165,11 @@ pub fn orientation(exif: &[u8]) -> Orientation {
     exif::orientation(exif).unwrap_or_default()
 }
 
+/// The thumbnail in an EXIF block: a JPEG stream within it.
+pub(crate) fn thumbnail(exif: &[u8]) -> Option<&[u8]> {
+    exif::thumbnail(exif)
+}
+
 /// Date (as [`Metadata::captured`]) and orientation alone, at a fraction of the cost of [`Metadata::read`]: for indexing
 /// many files.
 pub fn captured_and_orientation(blocks: &MetadataBlocks) -> (Option<String>, Orientation) {

@@ -5,10 +5,11 @@
 
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 
+use super::frames::FrameData;
 use crate::request::{malformed, read_error};
 use crate::{Error, Format, Input, Limits, MetadataBlocks};
 
-const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
+pub(crate) const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 
 /// Bytes that the chunks in front of the pixels may have in all; IHDR, PLTE and tRNS are below 1,100.
 const MAX_HEAD_BYTES: usize = 4096;
@@ -23,6 +24,8 @@ pub(super) struct Walk {
     pub(super) head: Vec<u8>,
     /// Where the first IDAT chunk begins.
     pub(super) data_at: u64,
+    /// Whether the file says that it is an animation.
+    pub(super) is_animated: bool,
     /// What stood in the other chunks.
     pub(super) blocks: MetadataBlocks,
 }
@@ -87,6 +90,10 @@ pub(super) fn walk(input: &mut Input, limits: &Limits, to_the_end: bool) -> Resu
                 let from = walk.head.len();
                 walk.head.resize(from + rest as usize, 0);
                 reader.read_exact(&mut walk.head[from..]).map_err(io)?;
+            }
+            b"acTL" if in_front => {
+                walk.is_animated = true;
+                skip(&mut reader, rest).map_err(io)?;
             }
             b"CgBI" if in_front => {
                 return Err(Error::Unsupported {
@@ -253,49 +260,68 @@ fn raw_profile(value: &[u8]) -> Option<Vec<u8>> {
     (bytes.len() == length).then_some(bytes)
 }
 
-/// The head of the file, then its pixels: what the decoder is to see of it.
+/// A head, then pixels: what the decoder is to see of the file.
 pub(super) struct Stitched<'a> {
     head: &'a [u8],
-    pixels: BufReader<&'a mut Input>,
+    pixels: Pixels<'a>,
+}
+
+enum Pixels<'a> {
+    /// As they stand in the file.
+    Still(BufReader<&'a mut Input>),
+    Frame(FrameData<'a>),
 }
 
 impl<'a> Stitched<'a> {
     /// Bytes of its buffer.
     pub(super) const BUFFER_BYTES: usize = 32 << 10;
 
-    pub(super) fn new(head: &'a [u8], input: &'a mut Input, data_at: u64) -> std::io::Result<Self> {
+    /// What follows the head are the file's chunks from `data_at` on; a frame's are disguised as IDAT.
+    pub(super) fn new(
+        head: &'a [u8],
+        input: &'a mut Input,
+        data_at: u64,
+        is_frame: bool,
+    ) -> std::io::Result<Self> {
         input.seek(SeekFrom::Start(data_at))?;
-        Ok(Self {
-            head,
-            pixels: BufReader::with_capacity(Self::BUFFER_BYTES, input),
-        })
+        let reader = BufReader::with_capacity(Self::BUFFER_BYTES, input);
+        let pixels = if is_frame {
+            Pixels::Frame(FrameData::new(reader))
+        } else {
+            Pixels::Still(reader)
+        };
+        Ok(Self { head, pixels })
     }
 }
 
 impl Read for Stitched<'_> {
     fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
-        if self.head.is_empty() {
-            self.pixels.read(buf)
-        } else {
-            self.head.read(buf)
-        }
+        let mut available = self.fill_buf()?;
+        let read = available.read(buf)?;
+        self.consume(read);
+        Ok(read)
     }
 }
 
 impl BufRead for Stitched<'_> {
     fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
-        if self.head.is_empty() {
-            self.pixels.fill_buf()
-        } else {
-            Ok(self.head)
+        if !self.head.is_empty() {
+            return Ok(self.head);
+        }
+        match &mut self.pixels {
+            Pixels::Still(reader) => reader.fill_buf(),
+            Pixels::Frame(data) => data.fill_buf(),
         }
     }
 
     fn consume(&mut self, amount: usize) {
-        if self.head.is_empty() {
-            self.pixels.consume(amount);
-        } else {
+        if !self.head.is_empty() {
             self.head = &self.head[amount..];
+            return;
+        }
+        match &mut self.pixels {
+            Pixels::Still(reader) => reader.consume(amount),
+            Pixels::Frame(data) => data.consume(amount),
         }
     }
 }

@@ -1,161 +1,218 @@
-use std::io;
 use std::sync::Arc;
 
-use pixelbank_image::{
-    Access, Alpha, Channels, ImageSpec, LevelSpec, PixelFormat, SampleType, Size, Transfer,
-};
-use png::{BitDepth, ColorType, DecodingError, Transformations};
+use pixelbank_image::{Access, Alpha, Channels, ImageSpec, LevelSpec, PixelFormat, Rect, Transfer};
 
-use super::adam7;
-use super::chunks::{Stitched, walk};
-use crate::bands::{Bands, emit};
-use crate::request::{accept, check_size, malformed, read_error, zeroed};
+use super::chunks::walk;
+use super::compose::Canvas;
+use super::frames::{self, Dispose, Frame};
+use super::picture::Picture;
+use crate::request::{accept, find};
 use crate::{
     Band, Decoder, Error, Flow, Format, ImageInfo, Input, Limits, MetadataBlocks, Region,
     orientation,
 };
 
-/// Opens a PNG file. Its metadata is looked at for orientation and profile alone.
-pub(crate) fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>, Error> {
-    let found = walk(&mut input, limits, false)?;
-    let name = input.name().to_owned();
-    let header = Header {
-        head: found.head,
-        data_at: found.data_at,
-        size: Size::default(),
-        format: PixelFormat::GRAY8,
-        raw_row_bytes: 0,
-        interlaced: false,
-    };
-    let size = claimed_size(&header.head)
-        .ok_or_else(|| malformed(&name, Format::Png, "it does not begin with its header"))?;
-    check_size(&name, Format::Png, size, limits)?;
-    let reader = header.start(&mut input, &name, size)?;
-    let (color, depth) = reader.output_color_type();
-    let raw_row_bytes = raw_row_bytes(reader.info());
-    let interlaced = reader.info().interlaced;
-    drop(reader);
-    let channels = match color {
-        ColorType::Grayscale => Channels::Gray,
-        ColorType::GrayscaleAlpha => Channels::GrayAlpha,
-        ColorType::Rgb | ColorType::Indexed => Channels::Rgb,
-        ColorType::Rgba => Channels::Rgba,
-    };
-    let sample = match depth {
-        BitDepth::Sixteen => SampleType::U16,
-        _ => SampleType::U8,
-    };
-    let format = PixelFormat::new(channels, sample);
-    let spec = ImageSpec {
-        format,
-        alpha: if channels.has_alpha() {
-            Alpha::Straight
-        } else {
-            Alpha::None
-        },
-        transfer: Transfer::Display,
-        orientation: found
-            .blocks
-            .exif
-            .as_deref()
-            .map(orientation)
-            .unwrap_or_default(),
-        data_window: size.into(),
-        display_window: size.into(),
-        icc: found.blocks.icc.map(Arc::from),
-        levels: vec![LevelSpec {
-            size,
-            access: Access::Pass,
-        }],
-    };
-    Ok(Box::new(PngDecoder {
-        input,
-        name,
-        limits: limits.clone(),
-        header: Header {
-            size,
+/// A PNG file, or one within another file.
+#[derive(Debug)]
+pub(crate) struct PngFile {
+    picture: Picture,
+    /// The default picture, then the frames that are others.
+    subimages: Vec<ImageSpec>,
+    /// Of an animation.
+    frames: Vec<Frame>,
+    /// The number of the first frame that is a subimage of its own: 1 where frame 0 is the default picture.
+    first_frame: u32,
+}
+
+impl PngFile {
+    /// Reads the chunks in front of the pixels; those of an animation too. Its metadata is looked at for orientation
+    /// and profile alone.
+    pub(crate) fn open(input: &mut Input, limits: &Limits) -> Result<Self, Error> {
+        let found = walk(input, limits, false)?;
+        let picture = Picture::open(input, found.head, found.data_at, limits)?;
+        let (size, format) = (picture.size(), picture.format());
+        let spec = ImageSpec {
             format,
-            raw_row_bytes,
-            interlaced,
-            ..header
+            alpha: alpha_of(format),
+            transfer: Transfer::Display,
+            orientation: found
+                .blocks
+                .exif
+                .as_deref()
+                .map(orientation)
+                .unwrap_or_default(),
+            data_window: size.into(),
+            display_window: size.into(),
+            icc: found.blocks.icc.map(Arc::from),
+            levels: vec![LevelSpec {
+                size,
+                access: Access::Pass,
+            }],
+        };
+        let frames = if found.is_animated {
+            frames::list(input, size, limits)?
+        } else {
+            Vec::new()
+        };
+        let first_frame = frames
+            .first()
+            .map_or(0, |frame| u32::from(frame.is_default));
+        let may_show_through = frames
+            .first()
+            .is_some_and(|first| first.rect != size.rect() || first.dispose == Dispose::Restore)
+            || frames.iter().any(|frame| frame.dispose == Dispose::Clear);
+        let shown = if may_show_through {
+            with_alpha(format)
+        } else {
+            format
+        };
+        let more = (frames.len() as u32 - first_frame).min(limits.max_subimages.saturating_sub(1));
+        let frame_spec = ImageSpec {
+            format: shown,
+            alpha: alpha_of(shown),
+            ..spec.clone()
+        };
+        let mut subimages = vec![spec];
+        subimages.extend(std::iter::repeat_n(frame_spec, more as usize));
+        Ok(Self {
+            picture,
+            subimages,
+            frames,
+            first_frame,
+        })
+    }
+
+    pub(crate) fn subimages(&self) -> &[ImageSpec] {
+        &self.subimages
+    }
+
+    pub(crate) fn heap_bytes(&self) -> u64 {
+        std::mem::size_of_val(&self.frames[..]) as u64
+    }
+
+    /// The frame that a subimage other than the default picture shows.
+    fn frame(&self, subimage: u32) -> usize {
+        (self.first_frame + subimage - 1) as usize
+    }
+
+    /// An upper bound of the heap bytes of decoding `rect` of a subimage.
+    pub(crate) fn working_bytes(&self, subimage: u32, rect: Rect) -> u64 {
+        if subimage == 0 {
+            return self.picture.working_bytes(self.picture.size(), rect);
+        }
+        let canvas = self.subimages[subimage as usize]
+            .format
+            .image_bytes(rect.size());
+        let frame = self.frame(subimage);
+        let most = self.frames[self.first_of(frame, rect)..=frame]
+            .iter()
+            .map(|frame| {
+                self.picture
+                    .working_bytes(frame.rect.size(), frame.rect.intersect(rect))
+            })
+            .max();
+        // Beside it, a head of at most 4 KiB.
+        canvas + most.unwrap_or(0) + (4 << 10)
+    }
+
+    /// Decodes `rect`, which must have pixels.
+    pub(crate) fn decode(
+        &self,
+        input: &mut Input,
+        subimage: u32,
+        rect: Rect,
+        sink: &mut dyn FnMut(Band<'_>) -> Flow,
+    ) -> Result<(), Error> {
+        if subimage == 0 {
+            return self.picture.decode(input, rect, sink);
+        }
+        let format = self.subimages[subimage as usize].format;
+        let mut canvas = Canvas::new(input.name(), rect, format)?;
+        let last = self.frame(subimage);
+        for index in self.first_of(last, rect)..=last {
+            let frame = &self.frames[index];
+            let covered = frame.rect.intersect(rect);
+            if covered.is_empty() {
+                continue;
+            }
+            if index != last && frame.dispose == Dispose::Clear {
+                canvas.clear(covered);
+                continue;
+            }
+            // What is taken back need not be drawn.
+            if index != last && frame.dispose == Dispose::Restore {
+                continue;
+            }
+            let within = Rect {
+                x: covered.x - frame.rect.x,
+                y: covered.y - frame.rect.y,
+                ..covered
+            };
+            let picture = self.picture.of_frame(frame);
+            picture.decode(input, within, &mut |band| {
+                let place = Rect {
+                    x: band.rect.x + frame.rect.x,
+                    y: band.rect.y + frame.rect.y,
+                    ..band.rect
+                };
+                canvas.draw(place, band.pixels, frame.is_over);
+                Flow::Continue(())
+            })?;
+        }
+        canvas.emit(sink);
+        Ok(())
+    }
+
+    /// The first frame that matters for what is seen in `rect` when frame `last` is shown.
+    fn first_of(&self, last: usize, rect: Rect) -> usize {
+        let is_opaque = !self.picture.format().channels.has_alpha();
+        (0..=last)
+            .rev()
+            .find(|&index| {
+                let frame = &self.frames[index];
+                let hides = match frame.dispose {
+                    // Cleared again, its place is as if nothing had ever been there.
+                    Dispose::Clear if index != last => true,
+                    Dispose::Restore if index != last => false,
+                    _ => is_opaque || !frame.is_over,
+                };
+                hides && frame.rect.contains(rect)
+            })
+            .unwrap_or(0)
+    }
+}
+
+fn alpha_of(format: PixelFormat) -> Alpha {
+    if format.channels.has_alpha() {
+        Alpha::Straight
+    } else {
+        Alpha::None
+    }
+}
+
+fn with_alpha(format: PixelFormat) -> PixelFormat {
+    PixelFormat {
+        channels: match format.channels {
+            Channels::Gray | Channels::GrayAlpha => Channels::GrayAlpha,
+            _ => Channels::Rgba,
         },
+        ..format
+    }
+}
+
+/// Opens a PNG file.
+pub(crate) fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>, Error> {
+    let file = PngFile::open(&mut input, limits)?;
+    Ok(Box::new(PngDecoder {
+        name: input.name().to_owned(),
+        input,
+        limits: limits.clone(),
         info: Arc::new(ImageInfo {
             format: Format::Png,
-            subimages: vec![spec],
+            subimages: file.subimages.clone(),
         }),
+        file,
     }))
-}
-
-/// Width and height of the IHDR chunk, which stands first.
-fn claimed_size(head: &[u8]) -> Option<Size> {
-    let chunk = head.get(8..33)?;
-    let number = |at: usize| u32::from_be_bytes([0, 1, 2, 3].map(|i| chunk[at + i]));
-    (&chunk[4..8] == b"IHDR").then(|| Size::new(number(8), number(12)))
-}
-
-/// Bytes of a row as it is stored, with the byte that names its filter.
-fn raw_row_bytes(info: &png::Info<'_>) -> u64 {
-    let bits = info.color_type.samples() as u64 * u64::from(info.bit_depth as u8);
-    (u64::from(info.width) * bits).div_ceil(8) + 1
-}
-
-#[derive(Debug)]
-struct Header {
-    head: Vec<u8>,
-    data_at: u64,
-    size: Size,
-    format: PixelFormat,
-    raw_row_bytes: u64,
-    interlaced: bool,
-}
-
-impl Header {
-    /// A reader of the `png` crate, at the first row. It sees nothing but the pixels' chunks.
-    fn start<'a>(
-        &'a self,
-        input: &'a mut Input,
-        name: &str,
-        size: Size,
-    ) -> Result<png::Reader<Stitched<'a>>, Error> {
-        let source = Stitched::new(&self.head, input, self.data_at)
-            .map_err(|source| read_error(name, Format::Png, source))?;
-        // The crate counts one row against its limit; 8 bytes is the largest pixel there is.
-        let bytes = u64::from(size.width) * 8 + (128 << 10);
-        let mut decoder = png::Decoder::new_with_limits(
-            source,
-            png::Limits {
-                bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
-            },
-        );
-        decoder.set_transformations(Transformations::EXPAND);
-        decoder.read_info().map_err(|error| failed(name, error))
-    }
-
-    /// An upper bound of what the `png` crate holds while it delivers rows. It keeps decompressed rows in a vector that
-    /// starts with up to 128 KiB and grows by doubling until four rows or 128 KiB can be thrown out of its front; a
-    /// vector that grows is there twice for a moment.
-    fn crate_bytes(&self) -> u64 {
-        const STATE: u64 = 96 << 10;
-        const WINDOW: u64 = 32 << 10;
-        const STEP: u64 = 8 << 10;
-        const START: u64 = 128 << 10;
-        let raw = self.raw_row_bytes;
-        let total = raw * u64::from(self.size.height) + if self.interlaced { raw * 8 } else { 0 };
-        let most = ((4 * raw).max(START) + 2 * raw + WINDOW + 2 * STEP).min(total + STEP);
-        let start = (raw * u64::from(self.size.height.min(128)))
-            .next_multiple_of(256)
-            .min(START);
-        let mut capacity = start;
-        while capacity < most {
-            capacity *= 2;
-        }
-        let stream = if capacity > start {
-            capacity + capacity / 2
-        } else {
-            capacity
-        };
-        STATE + Stitched::BUFFER_BYTES as u64 + stream
-    }
 }
 
 #[derive(Debug)]
@@ -163,7 +220,7 @@ struct PngDecoder {
     input: Input,
     name: String,
     limits: Limits,
-    header: Header,
+    file: PngFile,
     info: Arc<ImageInfo>,
 }
 
@@ -173,15 +230,14 @@ impl Decoder for PngDecoder {
     }
 
     fn working_bytes(&self, region: &Region) -> u64 {
-        let format = self.header.format;
-        let row = format.row_bytes(self.header.size.width) as u64;
-        let own = if self.header.interlaced {
-            // A whole pass lies between a row's pixels, so the region is collected.
-            format.image_bytes(region.rect.size())
-        } else {
-            Bands::buffer_bytes(region.rect.size(), format)
-        };
-        self.header.crate_bytes() + row + own
+        match find(&self.info, region, &self.name) {
+            Ok(_) => self.file.working_bytes(region.subimage, region.rect),
+            Err(_) => 0,
+        }
+    }
+
+    fn heap_bytes(&self) -> u64 {
+        (64 << 10) + self.file.heap_bytes()
     }
 
     fn decode(
@@ -192,128 +248,11 @@ impl Decoder for PngDecoder {
         if !accept(self, region, &self.name, &self.limits)? {
             return Ok(());
         }
-        let reader = self
-            .header
-            .start(&mut self.input, &self.name, self.header.size)?;
-        if self.header.interlaced {
-            decode_passes(reader, &self.header, region, &self.name, sink)
-        } else {
-            decode_rows(reader, &self.header, region, &self.name, sink)
-        }
+        self.file
+            .decode(&mut self.input, region.subimage, region.rect, sink)
     }
 
     fn metadata(&mut self) -> Result<MetadataBlocks, Error> {
         Ok(walk(&mut self.input, &self.limits, true)?.blocks)
-    }
-}
-
-fn decode_rows(
-    mut reader: png::Reader<Stitched<'_>>,
-    header: &Header,
-    region: &Region,
-    name: &str,
-    sink: &mut dyn FnMut(Band<'_>) -> Flow,
-) -> Result<(), Error> {
-    let rect = region.rect;
-    let format = header.format;
-    let mut bands = Bands::new(name, rect, format)?;
-    let is_full_width = rect.width == header.size.width;
-    let mut row = zeroed(name, format.row_bytes(header.size.width) as u64)?;
-    let left = format.row_bytes(rect.x);
-    let wanted = left..left + format.row_bytes(rect.width);
-    for y in 0..rect.bottom() as u32 {
-        if y < rect.y {
-            next(&mut reader, &mut row, name)?;
-            continue;
-        }
-        let target = bands.next_row();
-        if is_full_width {
-            next(&mut reader, target, name)?;
-        } else {
-            next(&mut reader, &mut row, name)?;
-            target.copy_from_slice(&row[wanted.clone()]);
-        }
-        to_native(target, format);
-        if bands.push(sink).is_break() {
-            return Ok(());
-        }
-    }
-    finish(reader, header, rect.bottom(), name)
-}
-
-fn decode_passes(
-    mut reader: png::Reader<Stitched<'_>>,
-    header: &Header,
-    region: &Region,
-    name: &str,
-    sink: &mut dyn FnMut(Band<'_>) -> Flow,
-) -> Result<(), Error> {
-    let rect = region.rect;
-    let format = header.format;
-    let mut pixels = zeroed(name, format.image_bytes(rect.size()))?;
-    let mut row = zeroed(name, format.row_bytes(header.size.width) as u64)?;
-    for pass_row in adam7::rows(header.size) {
-        next(&mut reader, &mut row, name)?;
-        adam7::place(pass_row, &row, rect, format.pixel_bytes(), &mut pixels);
-    }
-    finish(reader, header, u64::from(header.size.height), name)?;
-    to_native(&mut pixels, format);
-    emit(&pixels, rect, format, sink);
-    Ok(())
-}
-
-/// Reads the next row, which must be there.
-fn next(reader: &mut png::Reader<Stitched<'_>>, row: &mut [u8], name: &str) -> Result<(), Error> {
-    match reader.read_row(row) {
-        Ok(Some(_)) => Ok(()),
-        Ok(None) => Err(malformed(name, Format::Png, "it has too few rows")),
-        Err(error) => Err(failed(name, error)),
-    }
-}
-
-/// Once all rows are there, has the rest of the pixels' chunks checked. That nothing follows them is no damage to the
-/// picture.
-fn finish(
-    mut reader: png::Reader<Stitched<'_>>,
-    header: &Header,
-    rows_read: u64,
-    name: &str,
-) -> Result<(), Error> {
-    if rows_read < u64::from(header.size.height) {
-        return Ok(());
-    }
-    match reader.read_row(&mut []) {
-        Ok(_) => Ok(()),
-        Err(DecodingError::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            Ok(())
-        }
-        Err(error) => Err(failed(name, error)),
-    }
-}
-
-/// PNG stores 16-bit samples with the high byte first.
-fn to_native(row: &mut [u8], format: PixelFormat) {
-    if format.sample == SampleType::U16 && cfg!(target_endian = "little") {
-        for sample in row.chunks_exact_mut(2) {
-            sample.swap(0, 1);
-        }
-    }
-}
-
-fn failed(name: &str, error: DecodingError) -> Error {
-    match error {
-        DecodingError::IoError(source) => read_error(name, Format::Png, source),
-        DecodingError::Format(error) => {
-            // Where a check sum is wrong, the crate goes on with a dump of its own types.
-            let reason = error.to_string();
-            let reason = reason.split(" while decoding").next().unwrap_or(&reason);
-            malformed(name, Format::Png, reason.trim_end_matches('.'))
-        }
-        DecodingError::Parameter(error) => malformed(name, Format::Png, error),
-        DecodingError::LimitsExceeded => malformed(
-            name,
-            Format::Png,
-            "the chunks in front of its pixels are too long",
-        ),
     }
 }

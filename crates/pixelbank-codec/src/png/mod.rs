@@ -2,8 +2,12 @@
 
 mod adam7;
 mod chunks;
+mod compose;
 mod decode;
 mod encode;
+mod frames;
+mod picture;
 
-pub(crate) use decode::open;
+pub(crate) use chunks::SIGNATURE;
+pub(crate) use decode::{PngFile, open};
 pub use encode::{PngCompression, PngOptions, PngWriter, encode_png};

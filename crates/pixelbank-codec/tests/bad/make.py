@@ -319,6 +319,104 @@ bad("exr-huge-preview.exr", exr(more=attribute(b"preview", b"preview", struct.pa
 bad("exr-compression-13.exr", exr(compression=b"\x0d"))
 bad("exr-version-9.exr", b"\x76\x2f\x31\x01\x09" + exr()[5:])
 
+
+# DDS.
+def dds(width=8, height=8, levels=1, flags=4, kind=b"DXT1", bits=0, masks=(0, 0, 0, 0), caps=0, depth=0, size=124, rest=bytes(32)):
+    head = struct.pack("<7I44x", size, 0x1007, height, width, 0, depth, levels)
+    head += struct.pack("<2I4s5I", 32, flags, kind, bits, *masks) + struct.pack("<5I", 0x1000, caps, 0, 0, 0)
+    return b"DDS " + head + rest
+
+
+def dx10(dxgi=98, elements=1, misc=0):
+    return struct.pack("<5I", dxgi, 3, misc, elements, 0)
+
+
+bad("dds-mark-alone.dds", b"DDS ")
+bad("dds-cut-in-header.dds", dds()[:100])
+bad("dds-cut-in-long-header.dds", dds(kind=b"DX10", rest=dx10()[:8]))
+bad("dds-header-of-100.dds", dds(size=100))
+bad("dds-zero-height.dds", dds(height=0))
+bad("dds-too-wide.dds", dds(width=0xFFFFFFFF))
+bad("dds-too-many-pixels.dds", dds(1 << 20, 1 << 20))
+bad("dds-cut-in-pixels.dds", dds(rest=bytes(31)))
+bad("dds-too-many-levels.dds", dds(levels=5))
+bad("dds-unknown-letters.dds", dds(kind=b"WHAT"))
+bad("dds-unknown-number.dds", dds(kind=b"DX10", rest=dx10(dxgi=1000) + bytes(64)))
+bad("dds-masks-with-holes.dds", dds(flags=0x40, bits=16, masks=(0xF00F, 0xF0, 0xF00, 0), rest=bytes(128)))
+bad("dds-array-of-a-billion.dds", dds(kind=b"DX10", rest=dx10(elements=1 << 30) + bytes(64)))
+bad("dds-cubes-that-overflow.dds", dds(kind=b"DX10", rest=dx10(elements=0x40000000, misc=4) + bytes(64)))
+bad("dds-deep-volume.dds", dds(caps=0x200000, depth=0xFFFFFFFF))
+
+
+# Icons.
+def ico(entries, rest=b"", kind=1, count=None):
+    head = struct.pack("<HHH", 0, kind, len(entries) if count is None else count)
+    for length, at in entries:
+        head += struct.pack("<BBBBHHII", 4, 4, 0, 0, 1, 32, length, at)
+    return head + rest
+
+
+def dib(width=4, height=8, bits=32, compression=0, colors=0, size=40):
+    return struct.pack("<IiiHHIIiiII", size, width, height, 1, bits, compression, 0, 0, 0, colors, 0)
+
+
+BITMAP = dib() + bytes(64 + 16)
+bad("ico-cut-in-directory.ico", ico([(len(BITMAP), 38), (1, 1)])[:35])
+bad("ico-beyond-the-end.ico", ico([(len(BITMAP), 5000)], BITMAP))
+bad("ico-beyond-everything.ico", ico([(0xFFFFFFFF, 0xFFFFFFFF)], BITMAP))
+bad("ico-too-many.ico", ico([(len(BITMAP), 16 * 65535 + 6)], BITMAP, count=65535))
+bad("ico-neither.ico", ico([(64, 22)], b"what is this" * 6))
+bad("ico-cut-in-pixels.ico", ico([(len(BITMAP), 22)], BITMAP[:-30]))
+bad("ico-cut-in-mask.ico", ico([(40 + 48 + 16, 22)], dib(bits=24) + bytes(48 + 10)))
+bad("ico-zero-height.ico", ico([(len(BITMAP), 22)], dib(height=0) + bytes(80)))
+bad("ico-upside-down.ico", ico([(len(BITMAP), 22)], dib(height=-8) + bytes(80)))
+bad("ico-huge.ico", ico([(len(BITMAP), 22)], dib(0x7FFFFFFF, 0x7FFFFFFE) + bytes(80)))
+bad("ico-depth-7.ico", ico([(len(BITMAP), 22)], dib(bits=7) + bytes(80)))
+bad("ico-runs.ico", ico([(len(BITMAP), 22)], dib(bits=8, compression=1) + bytes(80)))
+bad("ico-palette-of-a-billion.ico", ico([(len(BITMAP), 22)], dib(bits=8, colors=1 << 30) + bytes(80)))
+INNER = SIGNATURE + ihdr() + IDAT + IEND
+bad("ico-png-cut.ico", ico([(len(INNER), 22)], INNER[:60]))
+bad("ico-png-beyond-its-entry.ico", ico([(60, 22)], INNER))
+
+
+# Animated PNG.
+def frame(number, width=8, height=8, x=0, y=0, dispose=0, blend=0, crc=None):
+    data = struct.pack(">IIIIIHHBB", number, width, height, x, y, 1, 10, dispose, blend)
+    return chunk(b"fcTL", data, crc)
+
+
+def fdat(number, data=PIXELS, crc=None):
+    return chunk(b"fdAT", struct.pack(">I", number) + data, crc)
+
+
+MOVES = SIGNATURE + ihdr() + chunk(b"acTL", struct.pack(">II", 2, 0)) + frame(0) + IDAT
+bad("apng-frame-crc.png", MOVES + frame(1) + fdat(2, crc=0) + IEND)
+bad("apng-frame-cut.png", MOVES + frame(1) + fdat(2)[:-40])
+bad("apng-frame-with-few-rows.png", MOVES + frame(1) + fdat(2, zlib.compress(ROWS[:100])) + IEND)
+bad("apng-small-first-frame.png", SIGNATURE + ihdr() + chunk(b"acTL", struct.pack(">II", 1, 0)) + frame(0, 4, 4) + IDAT + IEND)
+bad("apng-frame-beyond-the-edge.png", MOVES + frame(1, x=1) + fdat(2) + IEND)
+bad("apng-control-crc.png", MOVES + frame(1, crc=0) + fdat(2) + IEND)
+
+
+# JPEG XL.
+def box(kind, data, size=None):
+    return struct.pack(">I", len(data) + 8 if size is None else size) + kind + data
+
+
+JXL = box(b"JXL ", b"\r\n\x87\n") + box(b"ftyp", b"jxl \0\0\0\0jxl ")
+bad("jxl-mark-alone.jxl", b"\xff\x0a")
+bad("jxl-container-alone.jxl", JXL)
+bad("jxl-empty-stream.jxl", JXL + box(b"jxlc", b""))
+bad("jxl-box-of-nothing.jxl", JXL + box(b"jxlc", b"\xff\x0a", size=4))
+bad("jxl-box-beyond.jxl", JXL + box(b"jxlp", b"\0\0\0\0\xff\x0a", size=0x7FFFFFFF))
+bad("jxl-rubbish.jxl", b"\xff\x0a" + bytes(range(255, 100, -1)))
+# Two sides of 2^30 pixels: small = 0, and 30 bits each for height and width; everything else, and the frame, by default.
+HUGE = 3 << 1 | (1 << 30) - 1 << 3 | 3 << 36 | (1 << 30) - 1 << 38 | 1 << 68 | 1 << 72
+bad("jxl-huge.jxl", b"\xff\x0a" + HUGE.to_bytes(10, "little") + bytes(4096))
+LOSSY = (HERE.parent / "samples/jxl/lossy.jxl").read_bytes()
+bad("jxl-cut.jxl", LOSSY[: len(LOSSY) * 2 // 3])
+bad("jxl-cut-in-header.jxl", LOSSY[:5])
+
 for old in HERE.iterdir():
     if old.suffix != ".py" and old.name not in FILES:
         old.unlink()

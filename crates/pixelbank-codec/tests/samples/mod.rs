@@ -4,11 +4,16 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+mod apng;
 mod bmp;
+mod dds;
 mod exr;
 mod gif;
 mod hdr;
+mod ico;
 mod jpeg;
+#[cfg(feature = "jxl")]
+mod jxl;
 mod png;
 mod pnm;
 mod qoi;
@@ -82,6 +87,11 @@ pub fn all() -> Vec<Sample> {
         exr::samples(),
         jpeg::samples(),
         webp::samples(),
+        apng::samples(),
+        dds::samples(),
+        ico::samples(),
+        #[cfg(feature = "jxl")]
+        jxl::samples(),
     ]
     .concat()
 }
@@ -101,6 +111,11 @@ pub fn large() -> Vec<Sample> {
         exr::large(size),
         jpeg::large(size),
         webp::large(size),
+        apng::large(size),
+        dds::large(size),
+        ico::large(size),
+        #[cfg(feature = "jxl")]
+        jxl::large(size),
     ]
     .concat()
 }

@@ -27,7 +27,33 @@ pub fn samples() -> Vec<Sample> {
         arbitrary("rgba8.pam", PixelFormat::RGBA8, "RGB_ALPHA"),
         arbitrary("graya8.pam", PixelFormat::GRAYA8, "GRAYSCALE_ALPHA"),
         few_levels(),
+        floats("rgb32f.pfm", Channels::Rgb, true),
+        floats("gray32f-big-endian.pfm", Channels::Gray, false),
     ]
+}
+
+/// The last row first.
+fn floats(name: &str, channels: Channels, is_little_endian: bool) -> Sample {
+    let pixels = format(channels, SampleType::F32);
+    let data = scene(SIZE, pixels);
+    let kind = if channels == Channels::Rgb {
+        "PF"
+    } else {
+        "Pf"
+    };
+    let scale = if is_little_endian { "-1.0" } else { "1.0" };
+    let mut bytes = format!("{kind}\n{} {}\n{scale}\n", SIZE.width, SIZE.height).into_bytes();
+    for row in data.chunks_exact(pixels.row_bytes(SIZE.width)).rev() {
+        for sample in row.chunks_exact(4) {
+            let value = f32::from_ne_bytes(sample.try_into().unwrap());
+            bytes.extend(if is_little_endian {
+                value.to_le_bytes()
+            } else {
+                value.to_be_bytes()
+            });
+        }
+    }
+    Sample::exact(name, bytes, Format::Pnm, SIZE, pixels, data)
 }
 
 pub fn large(size: Size) -> Vec<Sample> {
