@@ -39,6 +39,7 @@ pub const ALL: &[Trace] = &[
     Trace { name: "one-offs", title: "Zipf 0.9, every other thousand requests for tiles that never come again", capacities_mib: &[16, 32], make: one_offs },
     Trace { name: "shifting", title: "Zipf 0.9 whose order of popularity moves on every 20,000 requests", capacities_mib: &[16, 32], make: shifting },
     Trace { name: "recency", title: "a tile of the last ones, the nearer the likelier, or a new one", capacities_mib: &[16, 32], make: recency },
+    Trace { name: "moving", title: "eight looks at each tile, spread over the time in which 1,300 new ones come, then none", capacities_mib: &[8, 16, 32], make: moving },
     Trace { name: "panning", title: "six viewers pan and zoom over pyramids", capacities_mib: &[8, 16, 32], make: panning },
     Trace { name: "rows", title: "pictures read 16 rows at a time, some of them often", capacities_mib: &[16, 32], make: rows },
     Trace { name: "frames", title: "a renderer's frames: buckets over textures, from a slowly moving camera", capacities_mib: &[16, 32, 64], make: frames },
@@ -106,6 +107,10 @@ fn recency(random: &mut Random) -> Vec<Request> {
             tile(id as usize)
         })
         .collect()
+}
+
+fn moving(random: &mut Random) -> Vec<Request> {
+    (0..REQUESTS).map(|n| tile((n / 8 + 1300).saturating_sub(random.below(1300) as usize))).collect()
 }
 
 /// Pictures of 64 × 64 tiles with levels down to one tile. Tile numbers count through all levels of all pictures.

@@ -215,6 +215,7 @@ impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store")
             .field("bytes", &self.bytes)
+            .field("window", &self.order.0.lock().window_share())
             .finish_non_exhaustive()
     }
 }

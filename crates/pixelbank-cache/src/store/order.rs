@@ -32,9 +32,9 @@ pub(super) struct Order {
     /// For [`Policy::Lru`]: all tiles by the last use that was seen when they were put here.
     by_use: BTreeSet<(u64, u32)>,
     bytes: u64,
-    /// Bytes evicted and not yet filled again. A tile that comes into memory that was free lets another one out of the
-    /// window without a contest, since nothing has to go for it.
+    /// Bytes evicted and not yet filled again, and bytes filled again since the last eviction.
     vacated: u64,
+    refilled: u64,
     ghosts: Ghosts,
     balance: Balance,
     costs: Costs,
@@ -78,6 +78,7 @@ impl Order {
             by_use: BTreeSet::new(),
             bytes: 0,
             vacated: 0,
+            refilled: 0,
             ghosts: Ghosts::default(),
             balance: Balance::new(),
             costs: Costs::default(),
@@ -94,10 +95,16 @@ impl Order {
             Policy::Adaptive => self.shelf.len() as u64 / 64,
             Policy::Lru => 1,
         };
-        if self.balance.requests >= self.tick + step {
-            self.tick = self.balance.requests;
+        // One ahead: whatever is used from now on is used after what comes in now.
+        if self.balance.requests + 1 >= self.tick + step {
+            self.tick = self.balance.requests + 1;
         }
         self.tick
+    }
+
+    /// The part of memory that new tiles have, from 0 to 1.
+    pub fn window_share(&self) -> f64 {
+        self.balance.window_share()
     }
 
     /// Takes a tile in that took `cost_nanos` to make.
@@ -113,8 +120,10 @@ impl Order {
             last_use: now,
             place: IN_WINDOW,
         };
-        entry.pixels.last_use.store(self.tick, Ordering::Relaxed);
+        entry.pixels.last_use.store(now, Ordering::Relaxed);
         if self.policy == Policy::Adaptive {
+            // What the same reader asks for at once is still the request that brought it in.
+            entry.pixels.last_use.store(self.tick, Ordering::Relaxed);
             self.balance.bytes_in += bytes;
             if let Some(ghost) = self.ghosts.take(hash, now, self.balance.bytes_in) {
                 entry.score = self
@@ -136,25 +145,26 @@ impl Order {
         match self.policy {
             Policy::Lru => drop(self.by_use.insert((now, slot))),
             Policy::Adaptive => {
+                self.let_out(bytes);
                 self.window.push_back((slot, self.shelf.stamp(slot)));
                 self.n_window += 1;
                 self.window_bytes += bytes;
-                self.let_out(bytes);
             }
         }
     }
 
-    /// Lets tiles out of the window as far as free memory was filled by `bytes` that came in.
+    /// Lets tiles out of the window without a contest where it holds more than it should, because it was made smaller or
+    /// because `bytes` come into memory that was free: nothing has to go for those. What comes in where something was
+    /// evicted stays until the next eviction.
     fn let_out(&mut self, bytes: u64) {
-        let refilled = bytes.min(self.vacated);
-        self.vacated -= refilled;
-        let mut free = bytes - refilled;
-        while free > 0 {
-            let Some(slot) = self.overdue() else { break };
-            free =
-                free.saturating_sub(self.shelf.get(slot).map_or(0, |entry| entry.pixels.bytes()));
+        while let Some(slot) = self.overdue(self.refilled) {
+            // Its uses so far are those of a tile in the window.
+            self.value(slot);
             self.promote(slot);
         }
+        let refilled = bytes.min(self.vacated);
+        self.vacated -= refilled;
+        self.refilled += refilled;
         if self.window.len() > 2 * self.n_window + 64 {
             let shelf = &self.shelf;
             self.window
@@ -184,6 +194,7 @@ impl Order {
         }?;
         let (bytes, cost) = (entry.pixels.bytes(), entry.nanos_per_byte);
         self.vacated = (self.vacated + bytes).min(self.bytes / 16 + bytes);
+        self.refilled = 0;
         let before = self.costs.of_victims.unwrap_or(cost);
         self.costs.of_victims = Some(before + (cost - before) / 8.0);
         Some(entry)
@@ -234,11 +245,11 @@ impl Order {
         None
     }
 
-    /// The oldest tile of the window, where the window holds more than it should.
-    fn overdue(&mut self) -> Option<u32> {
+    /// The oldest tile of the window, where that holds more than it should, by more than `grace`.
+    fn overdue(&mut self, grace: u64) -> Option<u32> {
         while let Some((slot, stamp)) = self.window.front().copied() {
             if is_in_window(&self.shelf, slot, stamp) {
-                let is_over = self.window_bytes > self.balance.window_bytes(self.bytes);
+                let is_over = self.window_bytes > self.balance.window_bytes(self.bytes) + grace;
                 return is_over.then_some(slot);
             }
             self.window.pop_front();
@@ -259,7 +270,7 @@ impl Order {
     }
 
     fn evict_least_valued(&mut self, unlink: &mut Unlink<'_>) -> Option<Entry> {
-        while let Some(newcomer) = self.overdue() {
+        while let Some(newcomer) = self.overdue(0) {
             let value = self.value(newcomer).filter(|_| self.is_idle(newcomer));
             let victim = self.poor_one();
             let loser = match (value, victim) {

@@ -3,15 +3,15 @@
 use std::collections::VecDeque;
 
 /// Half of what is known of a tile's uses is forgotten in this many requests for each tile in memory.
-const HALF_LIFE: f64 = 24.0;
+const HALF_LIFE: f64 = 30.0;
 
 /// The part of memory that the window has: the least, and the most.
-const WINDOW: (f64, f64) = (0.01, 0.8);
+const WINDOW: (f64, f64) = (0.005, 0.8);
 
 /// How often a tile that has not been asked for in a while may still be thought to be asked for: three times in that
 /// while is what statistics say with 95 % certainty ("rule of three"). Where the window is small, popularity is steady and
 /// this is taken generously; where it is large, what matters is how recently a tile was used, and this is taken strictly.
-const PATIENCE: (f64, f64) = (4.0, 0.3);
+const PATIENCE: (f64, f64) = (4.0, 0.1);
 
 /// The share of memory by which window and main part are imagined larger to see which would gain.
 const MARGIN: f64 = 1.0 / 32.0;
@@ -110,6 +110,11 @@ impl Balance {
         }
     }
 
+    /// The part of memory that the window has, from 0 to 1.
+    pub fn window_share(&self) -> f64 {
+        self.window
+    }
+
     /// Bytes of the window, of `all` bytes in memory.
     pub fn window_bytes(&self, all: u64) -> u64 {
         (self.window * all as f64) as u64
@@ -159,12 +164,12 @@ mod tests {
     #[test]
     fn a_score_halves_in_its_half_life_and_silence_bounds_what_it_is_worth() {
         let mut balance = Balance::new();
-        balance.requests = 24 * 1000;
+        balance.requests = 30 * 1000;
         let scale = balance.scale(1000);
-        assert!((scale.faded(8.0, 24_000) - 4.0).abs() < 1e-3);
+        assert!((scale.faded(8.0, 30_000) - 4.0).abs() < 1e-3);
         assert_eq!(scale.value(5.0, 0, 2.0), 10.0);
-        assert!(scale.value(100.0, 24_000, 1.0) < 10.0);
-        assert!(scale.value(100.0, 24_000, 1.0) > scale.value(100.0, 48_000, 1.0));
+        assert!(scale.value(100.0, 30_000, 1.0) < 10.0);
+        assert!(scale.value(100.0, 30_000, 1.0) > scale.value(100.0, 60_000, 1.0));
     }
 
     #[test]
