@@ -39,7 +39,13 @@ pub struct Lru {
 
 impl Lru {
     pub fn new(room: u64) -> Self {
-        Self { room, used: 0, now: 0, last: HashMap::new(), order: BTreeMap::new() }
+        Self {
+            room,
+            used: 0,
+            now: 0,
+            last: HashMap::new(),
+            order: BTreeMap::new(),
+        }
     }
 }
 
@@ -54,7 +60,9 @@ impl Peer for Lru {
         }
         self.used += u64::from(request.bytes);
         while self.used > self.room {
-            let Some((_, oldest)) = self.order.pop_first() else { break };
+            let Some((_, oldest)) = self.order.pop_first() else {
+                break;
+            };
             if let Some((_, bytes)) = self.last.remove(&oldest) {
                 self.used -= u64::from(bytes);
             }
@@ -76,7 +84,14 @@ pub struct Sieve {
 
 impl Sieve {
     pub fn new(room: u64) -> Self {
-        Self { room, used: 0, now: 0, tiles: HashMap::new(), order: BTreeMap::new(), hand: 0 }
+        Self {
+            room,
+            used: 0,
+            now: 0,
+            tiles: HashMap::new(),
+            order: BTreeMap::new(),
+            hand: 0,
+        }
     }
 }
 
@@ -88,12 +103,23 @@ impl Peer for Sieve {
         }
         self.used += u64::from(request.bytes);
         while self.used > self.room && !self.order.is_empty() {
-            let Some((&at, &id)) = self.order.range(self.hand..).next().or_else(|| self.order.iter().next()) else {
+            let Some((&at, &id)) = self
+                .order
+                .range(self.hand..)
+                .next()
+                .or_else(|| self.order.iter().next())
+            else {
                 break;
             };
             // At the newest it starts over, whatever comes to stand behind that one later.
-            self.hand = self.order.range(at + 1..).next().map_or(0, |(next, _)| *next);
-            let Some((_, bytes, visited)) = self.tiles.get_mut(&id) else { break };
+            self.hand = self
+                .order
+                .range(at + 1..)
+                .next()
+                .map_or(0, |(next, _)| *next);
+            let Some((_, bytes, visited)) = self.tiles.get_mut(&id) else {
+                break;
+            };
             if *visited {
                 *visited = false;
             } else {
@@ -103,7 +129,8 @@ impl Peer for Sieve {
             }
         }
         self.now += 1;
-        self.tiles.insert(request.id, (self.now, request.bytes, false));
+        self.tiles
+            .insert(request.id, (self.now, request.bytes, false));
         self.order.insert(self.now, request.id);
         false
     }
@@ -180,7 +207,9 @@ impl S3Fifo {
         self.ghosts.push_back((id, bytes));
         self.ghost_bytes += u64::from(bytes);
         while self.ghost_bytes > self.room / 10 * 9 {
-            let Some((id, bytes)) = self.ghosts.pop_front() else { break };
+            let Some((id, bytes)) = self.ghosts.pop_front() else {
+                break;
+            };
             self.ghost_bytes -= u64::from(bytes);
             if let Some(count) = self.ghost_set.get_mut(&id) {
                 *count -= 1;
@@ -198,7 +227,9 @@ impl Peer for S3Fifo {
             *uses = (*uses + 1).min(3);
             return true;
         }
-        while self.small_bytes + self.main_bytes + u64::from(request.bytes) > self.room && !self.tiles.is_empty() {
+        while self.small_bytes + self.main_bytes + u64::from(request.bytes) > self.room
+            && !self.tiles.is_empty()
+        {
             self.evict();
         }
         self.tiles.insert(request.id, (request.bytes, 0));
@@ -242,7 +273,9 @@ pub fn belady(room: u64, requests: &[Request]) -> Score {
         order.insert((next[at], request.id, request.bytes));
         used += bytes;
         while used > room {
-            let Some((_, id, bytes)) = order.pop_last() else { break };
+            let Some((_, id, bytes)) = order.pop_last() else {
+                break;
+            };
             due.remove(&id);
             used -= u64::from(bytes);
         }

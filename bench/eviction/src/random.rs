@@ -49,7 +49,9 @@ impl Zipf {
 
     pub fn rank(&self, random: &mut Random) -> usize {
         let at = random.unit();
-        self.0.partition_point(|sum| *sum < at).min(self.0.len() - 1)
+        self.0
+            .partition_point(|sum| *sum < at)
+            .min(self.0.len() - 1)
     }
 }
 

@@ -56,11 +56,16 @@ struct Sketch {
 impl Sketch {
     fn new(tiles: u64) -> Self {
         let width = tiles.next_power_of_two().max(64) as usize * 4;
-        Self { rows: std::array::from_fn(|_| vec![0; width]), additions: 0, period: tiles.max(16) * 10 }
+        Self {
+            rows: std::array::from_fn(|_| vec![0; width]),
+            additions: 0,
+            period: tiles.max(16) * 10,
+        }
     }
 
     fn slot(&self, row: usize, id: u32) -> usize {
-        let mut hash = (u64::from(id) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15 ^ (row as u64 * 0x5851_f42d_4c95_7f2d));
+        let mut hash = (u64::from(id) + 1)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15 ^ (row as u64 * 0x5851_f42d_4c95_7f2d));
         hash ^= hash >> 32;
         hash as usize & (self.rows[row].len() - 1)
     }
@@ -78,7 +83,10 @@ impl Sketch {
     }
 
     fn estimate(&self, id: u32) -> u8 {
-        (0..4).map(|row| self.rows[row][self.slot(row, id)]).min().unwrap_or(0)
+        (0..4)
+            .map(|row| self.rows[row][self.slot(row, id)])
+            .min()
+            .unwrap_or(0)
     }
 }
 
@@ -94,7 +102,12 @@ impl TinyLfu {
             protected: Queue::default(),
             window_room: room / 100,
             sketch: Sketch::new(tiles),
-            climber: Climber { requests: 0, hits: 0, before: 0.0, step: 0.0625 },
+            climber: Climber {
+                requests: 0,
+                hits: 0,
+                before: 0.0,
+                step: 0.0625,
+            },
         }
     }
 
@@ -110,7 +123,9 @@ impl TinyLfu {
     fn put(&mut self, id: u32, part: Part) {
         self.now += 1;
         let at = self.now;
-        let Some(entry) = self.tiles.get_mut(&id) else { return };
+        let Some(entry) = self.tiles.get_mut(&id) else {
+            return;
+        };
         let (from, old, bytes) = (entry.part, entry.at, u64::from(entry.bytes));
         (entry.part, entry.at) = (part, at);
         let queue = self.queue(from);
@@ -123,7 +138,9 @@ impl TinyLfu {
     }
 
     fn drop_tile(&mut self, id: u32) {
-        let Some(entry) = self.tiles.remove(&id) else { return };
+        let Some(entry) = self.tiles.remove(&id) else {
+            return;
+        };
         let queue = self.queue(entry.part);
         queue.order.remove(&entry.at);
         queue.bytes -= u64::from(entry.bytes);
@@ -135,11 +152,15 @@ impl TinyLfu {
 
     fn settle(&mut self) {
         while self.protected.bytes > (self.room - self.window_room) / 5 * 4 {
-            let Some(id) = self.oldest(Part::Protected) else { break };
+            let Some(id) = self.oldest(Part::Protected) else {
+                break;
+            };
             self.put(id, Part::Probation);
         }
         while self.window.bytes > self.window_room && self.window.order.len() > 1 {
-            let Some(id) = self.oldest(Part::Window) else { break };
+            let Some(id) = self.oldest(Part::Window) else {
+                break;
+            };
             self.put(id, Part::Probation);
             self.evict(Some(id));
         }
@@ -176,8 +197,16 @@ impl TinyLfu {
         }
         let ratio = self.climber.hits as f64 / self.climber.requests as f64;
         let change = ratio - self.climber.before;
-        let direction = if change >= 0.0 { self.climber.step } else { -self.climber.step };
-        self.climber.step = if change.abs() >= 0.05 { 0.0625 * direction.signum() } else { direction * 0.98 };
+        let direction = if change >= 0.0 {
+            self.climber.step
+        } else {
+            -self.climber.step
+        };
+        self.climber.step = if change.abs() >= 0.05 {
+            0.0625 * direction.signum()
+        } else {
+            direction * 0.98
+        };
         self.climber.before = ratio;
         (self.climber.requests, self.climber.hits) = (0, 0);
         let share = self.window_room as f64 / self.room as f64 + direction;
@@ -194,7 +223,14 @@ impl Peer for TinyLfu {
             Some(Part::Window) => self.put(request.id, Part::Window),
             Some(_) => self.put(request.id, Part::Protected),
             None => {
-                self.tiles.insert(request.id, Entry { part: Part::Window, at: 0, bytes: request.bytes });
+                self.tiles.insert(
+                    request.id,
+                    Entry {
+                        part: Part::Window,
+                        at: 0,
+                        bytes: request.bytes,
+                    },
+                );
                 self.put(request.id, Part::Window);
             }
         }
