@@ -4,7 +4,7 @@ traces and simulates the others, `pixelbank bench replay` sends the traces throu
 import json
 import subprocess
 
-from harness import DATA, PROGRAM, ROOT, alternate, save
+from harness import DATA, PROGRAM, ROOT, save, say
 
 # What OpenImageIO's ImageCache was measured at, and what is to be reached.
 REACH = {
@@ -37,14 +37,19 @@ def main():
     rows = []
     for simulated in simulate():
         key = simulated['name'], simulated['capacity_mib']
-        ours = alternate(['adaptive', 'lru'], lambda policy: replay(simulated['file'], key[1], policy), rounds=1)
+        ours = replay(simulated['file'], key[1], 'adaptive')
+        # LRU is LRU: the simulated one is compared with the real one where it takes no time to speak of.
+        if key == ('loop', 32) or key == ('zipf-0.9', 16):
+            real = replay(simulated['file'], key[1], 'lru')['hit_ratio']
+            assert abs(real - simulated['hits']['LRU']) < 0.005, f'lru: {real}, simulated {simulated["hits"]["LRU"]}'
+        say(f'  {key}: {ours["hit_ratio"]:.3f}')
         sized = simulated['hits'] != simulated['bytes']
         for of, ratio in [('hits', 'hit_ratio'), ('bytes', 'byte_hit_ratio')][: 2 if sized else 1]:
             peers = {name: f'{value:.3f}' for name, value in simulated[of].items()}
             theirs, reach = REACH.get(key, ('', ''))
             rows.append({
                 'trace': simulated['title'] + (f' ({of})' if sized else ''), 'MiB': key[1],
-                '`adaptive`': f'**{ours["adaptive"][0][ratio]:.3f}**', '`lru`': f'{ours["lru"][0][ratio]:.3f}',
+                'ours': f'**{ours[ratio]:.3f}**',
                 **peers, 'OpenImageIO': theirs, 'reach': reach,
             })
     save('eviction', {'rows': rows})

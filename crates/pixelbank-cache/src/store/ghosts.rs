@@ -28,7 +28,7 @@ struct Packed {
     left_window_at: u32,
 }
 
-/// Scores are kept in 64ths.
+/// Scores are kept in units of 1/64.
 const SCORE_UNIT: f32 = 64.0;
 /// Requests in a unit of time, and bytes in a unit of what came in, so that both fit 32 bits.
 const REQUESTS: u32 = 6;
