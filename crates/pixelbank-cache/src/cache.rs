@@ -16,7 +16,7 @@ use crate::readers::Readers;
 use crate::source::{Opener, Source};
 use crate::spill::Spills;
 use crate::stats::{Counters, Striped};
-use crate::store::{Store, Tile};
+use crate::store::{Policy, Store, Tile};
 use crate::workers::Workers;
 use crate::{Error, FileStats, Stats};
 
@@ -37,6 +37,8 @@ pub struct CacheOptions {
     pub max_failures: Option<u64>,
     /// Where scratch files are made.
     pub scratch_dir: PathBuf,
+    /// Which tiles go first when the budget wants memory back.
+    pub policy: Policy,
 }
 
 impl CacheOptions {
@@ -61,6 +63,7 @@ impl CacheOptions {
             retries: 0,
             max_failures: None,
             scratch_dir: std::env::temp_dir(),
+            policy: Policy::default(),
         }
     }
 }
@@ -113,7 +116,7 @@ impl Cache {
         let name = options.name.as_str();
         let readers = Arc::new(Readers::new(bank, name, options.source)?);
         let files = Arc::new(Files::new(bank, name, readers.clone(), tile));
-        let store = Arc::new(Store::new());
+        let store = Arc::new(Store::new(options.policy));
         let spills = Arc::new(Spills::new(bank, options.scratch_dir, name)?);
         // The bank holds these weakly: they go with the cache.
         let reclaimers: [Arc<dyn Reclaim>; 4] =

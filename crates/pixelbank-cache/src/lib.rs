@@ -58,5 +58,5 @@ pub use level::Level;
 pub use prefetch::Prefetch;
 pub use source::{Io, Source, Stamp};
 pub use stats::{FileStats, Stats};
-pub use store::Tile;
+pub use store::{Policy, Tile};
 pub use udim::Udim;

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use pixelbank::cache::Policy;
 use pixelbank::image::Rect;
 use pixelbank::memory::{Bank, Config, parse_bytes};
 
@@ -239,6 +240,13 @@ pub struct Sample {
 pub enum Bench {
     /// Times of looking up tiles and reading regions of one file; bytes that each of several files costs
     Cache(BenchCache),
+    /// Send recorded requests through the cache and say how many it could answer from memory
+    #[command(
+        long_about = "Send recorded requests through the cache and say how many it could answer from memory.\n\n\
+        The tiles are blank, but everything else is what reading a picture goes through: a cache, one tile at a time, over \
+        a budget of --capacity, with the chosen policy deciding what goes."
+    )]
+    Replay(Replay),
 }
 
 #[derive(Debug, Args)]
@@ -247,6 +255,22 @@ pub struct BenchCache {
     #[arg(required = true, value_name = "FILE")]
     pub paths: Vec<PathBuf>,
     /// A JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// The requests in their order: 32-bit little-endian numbers of tiles of 16 KiB each, or text with lines of `id,bytes`
+    #[arg(value_name = "TRACE")]
+    pub trace: PathBuf,
+    /// Memory of the cache, for example 64M
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub capacity: u64,
+    /// Which tiles go when the capacity is reached: adaptive, or lru
+    #[arg(long, value_name = "POLICY", default_value_t)]
+    pub policy: Policy,
+    /// One JSON object instead of text
     #[arg(long)]
     pub json: bool,
 }

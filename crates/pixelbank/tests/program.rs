@@ -394,3 +394,63 @@ fn serve_says_where_and_ends_when_asked() {
     );
     assert!(server.0.wait().unwrap().success());
 }
+
+#[test]
+fn a_trace_is_replayed_through_the_cache() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let replay = |trace: &str, more: &[&str]| {
+        let run = run(&[&["bench", "replay", trace, "--json"], more].concat());
+        assert!(run.status.success(), "{}", text(&run.stderr));
+        serde_json::from_slice::<Value>(&run.stdout).unwrap()
+    };
+    // A loop over 80 tiles of 16 KiB, with room for 64: LRU loses each just before it is asked for again.
+    let numbers: Vec<u8> = (0..20_000i32)
+        .flat_map(|n| (n % 80 * 1000).to_le_bytes())
+        .collect();
+    fs::write(path("loop.bin"), numbers).unwrap();
+    let lru = replay(&path("loop.bin"), &["--capacity", "1M", "--policy", "lru"]);
+    assert_eq!(lru["hits"], 0, "{lru}");
+    assert_eq!(
+        (&lru["requests"], &lru["tiles"]),
+        (&20_000.into(), &80.into())
+    );
+    assert!(lru["evictions"].as_u64().unwrap() >= 20_000 - 64, "{lru}");
+    let adaptive = replay(&path("loop.bin"), &["--capacity", "1M"]);
+    assert!(adaptive["hit_ratio"].as_f64().unwrap() > 0.6, "{adaptive}");
+    let roomy = replay(&path("loop.bin"), &["--capacity", "4M"]);
+    assert_eq!(roomy["hits"], 20_000 - 80, "{roomy}");
+
+    fs::write(
+        path("sizes.csv"),
+        "id,bytes\nsmall,8192\nlarge,300000\nsmall,8192\n",
+    )
+    .unwrap();
+    let sizes = replay(&path("sizes.csv"), &["--capacity", "1M"]);
+    assert_eq!(sizes["hits"], 1, "{sizes}");
+    assert_eq!(sizes["hit_bytes"], 8192, "{sizes}");
+    assert_eq!(sizes["bytes"], 316_384, "{sizes}");
+    let readable = run(&["bench", "replay", &path("sizes.csv"), "--capacity", "1M"]);
+    assert!(
+        text(&readable.stdout).contains("33.3 %"),
+        "{}",
+        text(&readable.stdout)
+    );
+
+    fs::write(path("cut.bin"), [1, 0, 0, 0, 2, 0]).unwrap();
+    fs::write(path("words.csv"), "1,8192\n2,many\n").unwrap();
+    for (name, capacity, reason) in [
+        ("cut.bin", "1M", "no multiple of four"),
+        ("words.csv", "1M", "line 2"),
+        ("sizes.csv", "290K", "larger than the capacity"),
+        ("missing.bin", "1M", "No such file"),
+    ] {
+        let failed = run(&["bench", "replay", &path(name), "--capacity", capacity]);
+        let message = text(&failed.stderr);
+        assert_eq!(failed.status.code(), Some(1), "{message}");
+        assert!(
+            message.contains(name) && message.contains(reason),
+            "{message}"
+        );
+    }
+}

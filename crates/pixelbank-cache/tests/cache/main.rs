@@ -4,6 +4,7 @@
 mod disk;
 mod generated;
 mod reading;
+mod stress;
 
 use std::ffi::OsStr;
 use std::sync::Barrier;

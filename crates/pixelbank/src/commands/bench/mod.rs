@@ -1,7 +1,10 @@
-//! `pixelbank bench`: figures of this machine, on the user's own files.
+//! `pixelbank bench`: figures of this machine, on the user's own files and requests.
 
+mod blank;
 pub mod cache;
+mod replay;
 mod timing;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -10,5 +13,6 @@ use crate::arguments::{Bench, Budget};
 pub fn run(bench: &Bench, budget: &Budget) -> anyhow::Result<ExitCode> {
     match bench {
         Bench::Cache(options) => cache::run(options, budget),
+        Bench::Replay(options) => replay::run(options),
     }
 }
