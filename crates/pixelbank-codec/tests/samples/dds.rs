@@ -150,10 +150,13 @@ fn of_dxgi(
     written(dds.unwrap(), data)
 }
 
-/// A layout whose pixels are numbers: for each channel, in our order, its lowest bit and its bits.
+/// Name, format, channels, bytes of a pixel; and of each channel its lowest bit and its bits.
+type Layout<'a> = (&'a str, D3DFormat, Channels, usize, &'a [(u32, u32)]);
+
+/// Layouts whose pixels are numbers.
 fn uncompressed() -> Vec<Sample> {
     use Channels::{Gray, GrayAlpha, Rgb, Rgba};
-    let layouts: [(&str, D3DFormat, Channels, usize, &[(u32, u32)]); 12] = [
+    let layouts: [Layout<'_>; 12] = [
         (
             "bgra.dds",
             D3DFormat::A8R8G8B8,

@@ -147,7 +147,7 @@ fn sixteen() -> Picture {
             row.iter()
                 .flat_map(|&value| {
                     let value = u16::from(value);
-                    (value << 10 | (31 - value) << 5 | value / 2).to_le_bytes()
+                    (value << 10 | (31 - value) << 5 | (value / 2)).to_le_bytes()
                 })
                 .collect()
         })
