@@ -454,3 +454,49 @@ fn a_trace_is_replayed_through_the_cache() {
         );
     }
 }
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    let photos = dir.path().join("photos");
+    samples(&photos);
+    for json in [&["--json"][..], &[]] {
+        let mut child = pixelbank()
+            .arg("info")
+            .args(json)
+            .args(files(&photos))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().unwrap();
+        assert!(ended.status.success(), "{}", text(&ended.stderr));
+        assert_eq!(text(&ended.stderr), "");
+    }
+}
+
+#[test]
+fn what_a_file_costs_in_the_cache_is_measured() {
+    let dir = tempfile::tempdir().unwrap();
+    let photos = dir.path().join("photos");
+    samples(&photos);
+    let files = files(&photos);
+    let measured = |paths: &[&str]| -> Value {
+        let output = run(&[&["bench", "cache", "--json"], paths].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let many = measured(&[photos.to_str().unwrap()]);
+    assert_eq!(many["files"], 50);
+    assert!(many["closed"]["ledger_bytes_per_file"].as_u64().unwrap() > 0);
+    let tiff = files.iter().find(|file| file.ends_with(".tif")).unwrap();
+    let one = measured(&[tiff]);
+    assert!(one["cold"]["tiles_made"].as_u64().unwrap() > 0);
+    for row in one["nanos"].as_array().unwrap() {
+        assert!(row["median"].as_f64().unwrap() > 0.0, "{row}");
+    }
+    let missing = run(&["bench", "cache", "/nonexistent.tif"]);
+    assert!(!missing.status.success());
+    assert!(text(&missing.stderr).contains("/nonexistent.tif"));
+}

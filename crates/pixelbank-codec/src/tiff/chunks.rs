@@ -1,28 +1,14 @@
 use super::directory::Source;
+use super::fault::Fault;
 use super::page::Page;
-use super::unpack::Fault;
+use super::window::{WINDOW, Window};
 use crate::Error;
-
-/// Entries of the arrays that are read at once: the neighbours of a tile are likely to be asked for as well.
-const WINDOW: usize = 32;
 
 /// Where a chunk lies in the file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     pub at: u64,
     pub bytes: u64,
-}
-
-/// A part of a level's arrays, as the file has them. One is kept with the file, between calls too: whoever goes through
-/// the tiles of a level one by one has the arrays read by the windowful.
-#[derive(Debug, Default)]
-pub(super) struct Window {
-    /// The directory that they belong to, by its place in the file.
-    directory: u64,
-    first: u64,
-    len: usize,
-    offsets: [u64; WINDOW],
-    counts: [u64; WINDOW],
 }
 
 /// The places of the chunks of a level.

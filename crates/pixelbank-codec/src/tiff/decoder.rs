@@ -5,9 +5,10 @@ use pixelbank_image::{Rect, Size, TileGrid, View, ViewMut};
 
 use super::chunks::{ChunkTable, LevelName};
 use super::directory::Source;
+use super::fault::Fault;
 use super::page::{Compression, Meaning, Page};
 use super::rows::{self, Rows};
-use super::unpack::{Fault, allocate};
+use super::unpack::allocate;
 use super::{metadata, pages};
 use crate::jpeg::{self, StreamColor};
 use crate::request::{check_working, find};

@@ -1,7 +1,7 @@
 use std::io;
 use std::ops::Range;
 
-use super::chunks::Window;
+use super::window::Window;
 use crate::{Error, Format, Input};
 
 /// Fields of one directory that are believed; real files have a few dozen.

@@ -6,7 +6,7 @@ use std::vec::IntoIter;
 use fax::maps::{Mode, black, mode, white};
 use fax::{BitReader, ByteReader};
 
-use super::unpack::Fault;
+use super::fault::Fault;
 
 /// The bits of a chunk.
 pub(super) type Bits = std::iter::Map<IntoIter<u8>, fn(u8) -> Result<u8, std::convert::Infallible>>;

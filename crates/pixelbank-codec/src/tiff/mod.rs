@@ -10,6 +10,7 @@ mod chunks;
 mod decoder;
 mod directory;
 mod entries;
+mod fault;
 mod fax;
 mod metadata;
 mod page;
@@ -17,6 +18,7 @@ mod pages;
 mod rows;
 mod samples;
 mod unpack;
+mod window;
 mod write;
 
 pub use write::{BigTiff, TiffCompression, TiffOptions, TiffPyramidWriter};

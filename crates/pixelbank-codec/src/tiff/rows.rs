@@ -2,9 +2,10 @@ use pixelbank_image::Rect;
 
 use super::chunks::{ChunkTable, LevelName};
 use super::directory::Source;
+use super::fault::Fault;
 use super::page::{Compression, Meaning, Page, Predictor};
 use super::samples::{deliver_row, restore_row};
-use super::unpack::{self, Fault, Unpacker, allocate};
+use super::unpack::{self, Unpacker, allocate};
 use crate::Error;
 
 /// Decompressed bytes that are turned into pixels at a time, where they cannot go straight to their place.

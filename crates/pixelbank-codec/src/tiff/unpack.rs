@@ -6,6 +6,7 @@ use weezl::LzwStatus;
 use zstd::stream::raw::{DParameter, Decoder as Zstd, InBuffer, Operation, OutBuffer};
 
 use super::directory::Source;
+use super::fault::Fault;
 use super::fax::{Bits, FaxRows, Layout, PADDING};
 use super::page::{Compression, Page};
 use crate::Error;
@@ -26,25 +27,6 @@ const DEFLATE_WHOLE_BYTES: u64 = 1 << 20;
 
 /// Zstandard frames of larger chunks that look further back are refused: a single one could claim 2 GiB.
 const ZSTD_WINDOW_LOG: u32 = 23;
-
-/// Why a chunk could not be unpacked; the caller knows which one it was.
-#[derive(Debug)]
-pub(super) enum Fault {
-    File(Error),
-    Damaged(String),
-}
-
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        Self::File(error)
-    }
-}
-
-impl From<&str> for Fault {
-    fn from(reason: &str) -> Self {
-        Self::Damaged(reason.to_owned())
-    }
-}
 
 /// A zeroed buffer, or an error where the system has no more memory.
 pub(super) fn allocate(source: &Source, bytes: u64) -> Result<Vec<u8>, Error> {
