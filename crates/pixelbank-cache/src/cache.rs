@@ -15,7 +15,7 @@ use crate::pass::Passes;
 use crate::readers::Readers;
 use crate::source::{Opener, Source};
 use crate::spill::Spills;
-use crate::stats::{Counters, Striped};
+use crate::stats::Counters;
 use crate::store::{Policy, Store, Tile};
 use crate::workers::Workers;
 use crate::{Error, FileStats, Stats};
@@ -92,7 +92,6 @@ pub(crate) struct Inner {
     /// Those who fetch ahead wait for passes, so they have threads of their own.
     pub prefetchers: Workers,
     pub counters: Arc<Counters>,
-    pub hits: Striped,
     pub tiles: Holder,
     pub working: Holder,
     pub notes: Holder,
@@ -136,7 +135,6 @@ impl Cache {
             passes,
             prefetchers,
             counters: Arc::default(),
-            hits: Striped::default(),
             tiles: bank.holder(Account::Tiles, TILE, name),
             working: bank.holder(Account::Scratch, "decoding", name),
             notes: bank.holder(Account::Descriptors, "statistics", name),
@@ -186,7 +184,7 @@ impl Cache {
         let inner = &*self.0;
         let mut stats = inner.counters.snapshot();
         let readers = &inner.files.readers;
-        stats.hits = inner.hits.sum();
+        stats.hits = inner.store.hits();
         stats.opens = readers.opens();
         stats.files = inner.files.n_known();
         stats.evictions = inner.store.evictions();

@@ -12,7 +12,7 @@ use crate::files::File;
 use crate::load::{Place, copy_common};
 use crate::prefetch::{Job, Prefetch};
 use crate::readers::Reader;
-use crate::{Cursor, Error, FileStats, Level, Tile, level};
+use crate::{Cursor, Error, FileStats, Level, Tile, level, stats};
 
 /// An image in a [`Cache`](crate::Cache). Holds what is known of it, not its pixels.
 #[derive(Clone)]
@@ -187,12 +187,10 @@ impl Image {
         let grid = place.the_level.grid();
         let (columns, rows) = grid.touching(rect);
         let mut missing = Vec::new();
-        let mut hits = 0;
         for row in rows {
             for column in columns.clone() {
                 match self.cache.store.get(&place.key(grid.index(column, row))) {
                     Some(tile) => {
-                        hits += 1;
                         let at = grid.rect(column, row);
                         copy_common(tile.view(), at, first_channel, target.reborrow(), rect)?;
                     }
@@ -200,7 +198,10 @@ impl Image {
                 }
             }
         }
-        self.cache.count_looks(hits, missing.len() as u64);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        stats::add(&self.cache.counters.misses, missing.len() as u64);
         self.cache.tiles(place, &missing, wait, &mut |at, tile| {
             let (column, row) = missing[at];
             let at = grid.rect(column, row);
@@ -223,10 +224,9 @@ impl Image {
         let place = self.place(subimage, level)?;
         let grid = place.tile_grid(column, row)?;
         if let Some(tile) = self.cache.store.get(&place.key(grid.index(column, row))) {
-            self.cache.count_looks(1, 0);
             return Ok(tile);
         }
-        self.cache.count_looks(0, 1);
+        stats::add(&self.cache.counters.misses, 1);
         let mut found = None;
         self.cache
             .tiles(place, &[(column, row)], wait, &mut |_, tile| {

@@ -141,7 +141,7 @@ impl Inner {
         let level = place.the_level;
         let grid = level.grid();
         let index = grid.index(column, row);
-        if let Some(tile) = self.store.get(&place.key(index)) {
+        if let Some(tile) = self.store.peek(&place.key(index)) {
             return Ok(tile);
         }
         let columns = if let Source::Rows { .. } = level.source {
@@ -163,7 +163,7 @@ impl Inner {
                 // Somebody may have finished it between the look and the flight.
                 let kept: Option<Arc<[Tile]>> = columns
                     .clone()
-                    .map(|column| self.store.get(&place.key(grid.index(column, row))))
+                    .map(|column| self.store.peek(&place.key(grid.index(column, row))))
                     .collect();
                 if let Some(tiles) = kept {
                     return Ok(tiles);
@@ -250,16 +250,6 @@ impl Inner {
         if place.file.made.note(at, n_subimages, &self.notes) {
             stats::add(&self.counters.tiles_remade, 1);
             stats::add(&place.file.counters.tiles_remade, 1);
-        }
-    }
-
-    /// Counts tiles that were asked for and found, or not.
-    pub fn count_looks(&self, hits: u64, misses: u64) {
-        if hits > 0 {
-            self.hits.add(hits);
-        }
-        if misses > 0 {
-            stats::add(&self.counters.misses, misses);
         }
     }
 

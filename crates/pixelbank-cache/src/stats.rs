@@ -1,6 +1,6 @@
 use std::ffi::OsStr;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pixelbank_memory::format_bytes;
 use serde::Serialize;
@@ -140,30 +140,6 @@ impl FileCounters {
             decode_nanos: get(&self.decode_nanos),
             failures: get(&self.failures),
         }
-    }
-}
-
-/// A counter that many threads add to all the time: each to a line of its own, as far as there are enough.
-#[derive(Debug, Default)]
-pub(crate) struct Striped([Stripe; 16]);
-
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct Stripe(AtomicU64);
-
-impl Striped {
-    pub fn add(&self, amount: u64) {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        thread_local! {
-            static MINE: usize = NEXT.fetch_add(1, Ordering::Relaxed);
-        }
-        let mine = MINE.with(|mine| *mine) % self.0.len();
-        self.0[mine].0.fetch_add(amount, Ordering::Relaxed);
-    }
-
-    pub fn sum(&self) -> u64 {
-        let stripes = self.0.iter();
-        stripes.map(|stripe| stripe.0.load(Ordering::Relaxed)).sum()
     }
 }
 

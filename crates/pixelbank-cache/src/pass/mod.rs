@@ -107,7 +107,7 @@ impl Passes {
         loop {
             let mut missing = Vec::new();
             for wish in pending {
-                let found = match cache.store.get(&wish.key) {
+                let found = match cache.store.peek(&wish.key) {
                     Some(tile) => Some(tile),
                     None => unspill(cache, place, wish.column, wish.row, wait)?,
                 };
@@ -159,7 +159,7 @@ impl Passes {
         // made them, and need not be run again.
         if wishes
             .iter()
-            .any(|wish| cache.store.get(&wish.key).is_some())
+            .any(|wish| cache.store.peek(&wish.key).is_some())
         {
             return None;
         }

@@ -49,6 +49,8 @@ struct Apart<T>(T);
 struct Shard {
     table: HashTable<(TileKey, Arc<Pixels>)>,
     /// Tiles found here that the order does not know of yet.
+    uses: u64,
+    /// Those of them, and of all before, that a caller of the cache had asked for.
     hits: u64,
 }
 
@@ -78,15 +80,27 @@ impl Store {
         &self.shards[(hash >> 40) as usize & (self.shards.len() - 1)].0
     }
 
+    /// The tile, asked for by a caller of the cache, which is a hit where it is here.
     #[inline]
     pub fn get(&self, key: &TileKey) -> Option<Tile> {
+        self.find(key, 1)
+    }
+
+    /// The tile, for the cache's own use: to make others from it, or to look again.
+    pub fn peek(&self, key: &TileKey) -> Option<Tile> {
+        self.find(key, 0)
+    }
+
+    #[inline]
+    fn find(&self, key: &TileKey, hits: u64) -> Option<Tile> {
         let hash = self.hasher.hash_one(key);
         let tick = self.tick.0.load(Ordering::Relaxed);
         let mut shard = self.shard(hash).lock();
         let (_, pixels) = shard.table.find(hash, |(found, _)| found == key)?;
         pixels.touch(tick);
         let tile = Tile(Arc::clone(pixels));
-        shard.hits += 1;
+        shard.uses += 1;
+        shard.hits += hits;
         Some(tile)
     }
 
@@ -101,8 +115,8 @@ impl Store {
             if let Some((_, pixels)) = shard.table.find(hash, |(found, _)| *found == key) {
                 return Tile(Arc::clone(pixels));
             }
-            let hits = std::mem::take(&mut shard.hits);
-            self.tick.0.store(order.tick(hits), Ordering::Relaxed);
+            let uses = std::mem::take(&mut shard.uses);
+            self.tick.0.store(order.tick(uses), Ordering::Relaxed);
             let hasher = &self.hasher;
             shard
                 .table
@@ -163,6 +177,10 @@ impl Store {
                 return;
             }
         }
+    }
+
+    pub fn hits(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.0.lock().hits).sum()
     }
 
     pub fn evictions(&self) -> u64 {
