@@ -22,7 +22,7 @@ const PLAIN_BUFFER_BYTES: u64 = 4096;
 /// looks back, which is 4 MiB for the small tiles of libtiff, too, since it does not write how large they are.
 const ZSTD_WHOLE_BYTES: u64 = 4 << 20;
 
-/// Chunks of up to so many bytes are inflated at once, which takes a third of the time, and a buffer for all of it.
+/// Chunks of up to so many bytes are inflated at once, which takes a fifth less time, and a buffer for all of it.
 const DEFLATE_WHOLE_BYTES: u64 = 1 << 20;
 
 /// Zstandard frames of larger chunks that look further back are refused: a single one could claim 2 GiB.
