@@ -215,6 +215,7 @@ const EXPECTED: &[(&str, Kind, &str)] = &[
     ("jxl-huge.jxl", Malformed, "frame area too large"),
     ("jxl-mark-alone.jxl", Malformed, "it ends early"),
     ("jxl-rubbish.jxl", Malformed, "PadZeroToByte() read non-zero bits"),
+    ("jxl-transfer-of-nothing.jxl", Malformed, "its bytes make no sense"),
     ("zeros.tif", Unknown, "not an image of a known format"),
 ];
 

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use jxl_oxide::frame::Encoding;
@@ -43,7 +44,19 @@ const SRGB: [u8; 4] = [1, 13, 0, 1];
 /// The transfer function of H.273 that is none.
 const LINEAR: u8 = 8;
 
-pub(crate) fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>, Error> {
+pub(crate) fn open(input: Input, limits: &Limits) -> Result<Box<dyn Decoder>, Error> {
+    let name = input.name().to_owned();
+    guarded(&name, || open_unguarded(input, limits))
+}
+
+/// Calls the library, which panics over some damaged files (jxl-color 0.11 over transfer functions that it does not know,
+/// for one). What it was working on is dropped with it.
+fn guarded<T>(name: &str, call: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(call))
+        .unwrap_or_else(|_| Err(malformed(name, Format::JpegXl, "its bytes make no sense")))
+}
+
+fn open_unguarded(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>, Error> {
     let name = input.name().to_owned();
     let container = Container::read(&mut input)?;
     let image = load(&mut input, &container, HEADER_PLANES_BYTES, true)?;
@@ -256,14 +269,18 @@ impl Decoder for JxlDecoder {
         let (spec, _) = find(&self.info, region, &self.name)?;
         let (format, rect) = (spec.format, region.rect);
         let limit = self.plane_bytes(rect);
-        let mut image = load(&mut self.input, &self.container, limit, false)?;
+        let mut image = guarded(&self.name, || {
+            load(&mut self.input, &self.container, limit, false)
+        })?;
         let mut bands = Bands::new(&self.name, rect, format)?;
         let mut samples = Samples::new(&self.name, format, rect.width)?;
         for strip in Self::strips(rect) {
             image.set_image_region(crop(strip));
-            let render = image
-                .render_frame(0)
-                .map_err(|error| failed(&self.name, limit, &*error))?;
+            let render = guarded(&self.name, || {
+                image
+                    .render_frame(0)
+                    .map_err(|error| failed(&self.name, limit, &*error))
+            })?;
             let mut stream = render.stream();
             let is_right = stream.width() == strip.width
                 && stream.height() == strip.height

@@ -416,6 +416,8 @@ bad("jxl-huge.jxl", b"\xff\x0a" + HUGE.to_bytes(10, "little") + bytes(4096))
 LOSSY = (HERE.parent / "samples/jxl/lossy.jxl").read_bytes()
 bad("jxl-cut.jxl", LOSSY[: len(LOSSY) * 2 // 3])
 bad("jxl-cut-in-header.jxl", LOSSY[:5])
+# Found by fuzzing: a transfer function that is none, of which the library is to make a profile.
+bad("jxl-transfer-of-nothing.jxl", bytes.fromhex("ff0a885b310000000900000000000000010000000000001500018a") + bytes(35))
 
 for old in HERE.iterdir():
     if old.suffix != ".py" and old.name not in FILES:
