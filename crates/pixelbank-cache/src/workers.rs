@@ -41,7 +41,8 @@ pub(crate) struct Workers {
 }
 
 struct Shared {
-    /// Bounded by those who wait: every job belongs to somebody who holds a handle to it or blocks until it is done.
+    /// A job belongs to somebody who blocks until it is done or holds a handle to it, or it was let go by its owner: how long
+    /// the queue grows is theirs to say.
     queue: Mutex<Queue>,
     filled: Condvar,
 }

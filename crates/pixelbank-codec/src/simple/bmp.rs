@@ -147,10 +147,6 @@ impl Rows for Uncompressed {
         self.stride + Patched::BUFFER_BYTES as u64 + DECODER_BYTES + self.head.len() as u64
     }
 
-    fn start(&mut self, _input: &mut Input, _first: u32) -> Result<(), Error> {
-        Ok(())
-    }
-
     fn read(
         &mut self,
         input: &mut Input,

@@ -96,10 +96,6 @@ impl Rows for Floats {
         1 << 10
     }
 
-    fn start(&mut self, _input: &mut Input, _first: u32) -> Result<(), Error> {
-        Ok(())
-    }
-
     fn read(
         &mut self,
         input: &mut Input,

@@ -23,8 +23,11 @@ pub(super) trait Rows: Send + std::fmt::Debug {
     /// The heap bytes of reading a band of `rows` rows, beside the band's pixels.
     fn extra_bytes(&self, rows: u32) -> u64;
 
-    /// Makes ready for reading rows from `first` on. Where access is not random, `first` is 0.
-    fn start(&mut self, input: &mut Input, first: u32) -> Result<(), Error>;
+    /// Makes ready for reading rows from `first` on. Where access is not random, `first` is 0. Whoever is told each time
+    /// where to read has nothing to do here.
+    fn start(&mut self, _input: &mut Input, _first: u32) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Reads the next `count` rows into `target`, which is as long as their pixels.
     fn read(
