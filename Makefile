@@ -91,6 +91,14 @@ doc-test: web/dist/index.html
 program: web/dist/index.html
 	@cargo test --quiet $(LOCKED) --workspace --no-run
 
+.PHONY: test-gpu test-sanitized
+test-gpu: ## The object pool on the NVIDIA device of this machine
+	PIXELBANK_NEEDS_GPU=1 cargo test $(LOCKED) -p pixelbank-pool --features cuda
+# A stable compiler allows the sanitizer when it is told to; it needs a build of its own, and so is not part of `make test`.
+test-sanitized: ## The object pool, which has unsafe code, under AddressSanitizer
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target/sanitized \
+		cargo test $(LOCKED) -p pixelbank-pool --target $(shell rustc -vV | sed -n 's/^host: //p')
+
 .PHONY: oiio iiif e2e
 oiio: program ## Pixels of every kind of file, compared with OpenImageIO's
 	@$(STEP) oiio python tests/oiio/run.py $(PROGRAM)

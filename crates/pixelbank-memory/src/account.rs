@@ -89,6 +89,18 @@ pub enum Resource {
     Device(u8),
 }
 
+impl Resource {
+    /// The name in reports: `host`, `disk`, `files`, `device 0`.
+    pub fn label(self) -> String {
+        match self {
+            Self::Host => "host".to_owned(),
+            Self::Disk => "disk".to_owned(),
+            Self::Files => "files".to_owned(),
+            Self::Device(n) => format!("device {n}"),
+        }
+    }
+}
+
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

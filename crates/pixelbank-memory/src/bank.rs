@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
@@ -221,6 +221,22 @@ impl Bank {
         Ok(())
     }
 
+    /// Limits the memory of a device that was found after the bank was made.
+    ///
+    /// # Errors
+    /// [`Error::BadLimit`] where the device has a limit already; [`set_limit`](Self::set_limit) changes that.
+    pub fn add_device(&self, device: u8, limit_bytes: u64) -> Result<(), Error> {
+        let mut state = self.0.state.lock();
+        if state.books.pool(Resource::Device(device)).is_some() {
+            return Err(Error::BadLimit(format!(
+                "device {device} has a limit already"
+            )));
+        }
+        state.books.add_pool(Resource::Device(device), limit_bytes);
+        state.queues.push(VecDeque::new());
+        Ok(())
+    }
+
     /// Registers someone who keeps idle objects. The bank holds it weakly.
     pub fn add_reclaimer(&self, reclaimer: &Arc<dyn Reclaim>) {
         let mut reclaimers = self.0.reclaimers.write();
@@ -280,6 +296,15 @@ impl Bank {
             idle(Resource::Disk),
             idle(Resource::Files),
         );
+        // Owners are asked without the lock, as they have their own.
+        let devices: Vec<u8> = {
+            let state = self.0.state.lock();
+            state.books.devices().map(|(device, _)| device).collect()
+        };
+        let idle_of_devices: HashMap<u8, u64> = devices
+            .into_iter()
+            .map(|device| (device, idle(Resource::Device(device))))
+            .collect();
         let resident = process::resident_bytes().unwrap_or(0);
         let state = self.0.state.lock();
         let books = &state.books;
@@ -299,7 +324,7 @@ impl Bank {
                 .devices()
                 .map(|(device, pool)| DeviceRow {
                     device,
-                    memory: row(pool, 0),
+                    memory: row(pool, idle_of_devices.get(&device).copied().unwrap_or(0)),
                 })
                 .collect(),
             process: ProcessRow {

@@ -84,15 +84,7 @@ impl Books {
     pub fn new(limits: impl IntoIterator<Item = (Resource, u64)>) -> Self {
         let pools = limits
             .into_iter()
-            .map(|(resource, limit)| Pool {
-                resource,
-                limit,
-                live: 0,
-                peak: 0,
-                overdrafts: 0,
-                refusals: 0,
-                accounts: [Sum::default(); N_ACCOUNTS],
-            })
+            .map(|(resource, limit)| Pool::new(resource, limit))
             .collect();
         Self {
             pools,
@@ -104,6 +96,11 @@ impl Books {
 
     pub fn pool(&self, resource: Resource) -> Option<usize> {
         self.pools.iter().position(|pool| pool.resource == resource)
+    }
+
+    /// Opens a pool for a resource that has none.
+    pub fn add_pool(&mut self, resource: Resource, limit: u64) {
+        self.pools.push(Pool::new(resource, limit));
     }
 
     pub fn set_account(&mut self, pool: usize, account: Account, floor: u64, ceiling: Option<u64>) {
@@ -359,12 +356,7 @@ impl Books {
             .filter(|row| row.peak > 0)
             .map(|row| TypeRow {
                 account: row.key.account,
-                resource: match self.pools[row.key.pool].resource {
-                    Resource::Host => "host".to_owned(),
-                    Resource::Disk => "disk".to_owned(),
-                    Resource::Files => "files".to_owned(),
-                    Resource::Device(n) => format!("device {n}"),
-                },
+                resource: self.pools[row.key.pool].resource.label(),
                 kind: row.key.kind.clone(),
                 owner: row.key.owner.clone(),
                 count: row.count,
@@ -382,6 +374,18 @@ impl Books {
 }
 
 impl Pool {
+    fn new(resource: Resource, limit: u64) -> Self {
+        Self {
+            resource,
+            limit,
+            live: 0,
+            peak: 0,
+            overdrafts: 0,
+            refusals: 0,
+            accounts: [Sum::default(); N_ACCOUNTS],
+        }
+    }
+
     fn committed(&self) -> u64 {
         self.accounts
             .iter()

@@ -20,10 +20,16 @@ use crate::{Account, Bank, BankBuilder, Error, parse_bytes};
 /// [account.tiles]
 /// floor = "256M"
 /// ceiling = "1G"
+///
+/// [pool]
+/// limit = "512M"
+/// device_limit = "4G"
+/// clear_all = false
 /// ```
 ///
 /// The variables are `PIXELBANK_MEMORY`, `PIXELBANK_SCRATCH`, `PIXELBANK_OPEN_FILES`, `PIXELBANK_SCRATCH_DIR`, and
-/// `PIXELBANK_TILES_FLOOR`, `PIXELBANK_TILES_CEILING` and so on for each account; they win over the file.
+/// `PIXELBANK_TILES_FLOOR`, `PIXELBANK_TILES_CEILING` and so on for each account, `PIXELBANK_POOL_LIMIT`,
+/// `PIXELBANK_POOL_DEVICE_LIMIT` and `PIXELBANK_POOL_CLEAR_ALL`; they win over the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Config {
     /// The limit of host memory.
@@ -36,6 +42,19 @@ pub struct Config {
     pub scratch_dir: Option<PathBuf>,
     /// Floor and ceiling of accounts.
     pub accounts: BTreeMap<Account, (u64, Option<u64>)>,
+    /// What the object pool keeps.
+    pub pool: PoolSettings,
+}
+
+/// What an object pool keeps for reuse.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PoolSettings {
+    /// The most that it holds of host memory before idle objects go; 0 keeps nothing.
+    pub limit_bytes: Option<u64>,
+    /// The same for each device.
+    pub device_limit_bytes: Option<u64>,
+    /// Whether everything idle goes at a limit, rather than what was not used for the longest.
+    pub clear_all: bool,
 }
 
 /// What is wrong with a setting, and where it stands.
@@ -75,6 +94,17 @@ struct FileShape {
     budget: BudgetShape,
     #[serde(default)]
     account: BTreeMap<String, AccountShape>,
+    #[serde(default)]
+    pool: PoolShape,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct PoolShape {
+    limit: Option<Amount>,
+    device_limit: Option<Amount>,
+    #[serde(default)]
+    clear_all: bool,
 }
 
 #[derive(Deserialize, Default)]
@@ -97,19 +127,20 @@ struct AccountShape {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Amount {
-    Bytes(u64),
+    Bytes(i64),
     Text(String),
 }
 
 impl Amount {
     fn bytes(&self, place: &str) -> Result<u64, ConfigError> {
-        match self {
-            Self::Bytes(bytes) => Ok(*bytes),
-            Self::Text(text) => parse_bytes(text).map_err(|reason| ConfigError::Value {
-                place: place.to_owned(),
-                reason,
-            }),
-        }
+        let bytes = match self {
+            Self::Bytes(bytes) => u64::try_from(*bytes).map_err(|_| format!("{bytes} is negative")),
+            Self::Text(text) => parse_bytes(text),
+        };
+        bytes.map_err(|reason| ConfigError::Value {
+            place: place.to_owned(),
+            reason,
+        })
     }
 }
 
@@ -155,6 +186,11 @@ impl Config {
             open_files: shape.budget.open_files,
             scratch_dir: shape.budget.scratch_dir,
             accounts: BTreeMap::new(),
+            pool: PoolSettings {
+                limit_bytes: amount(&shape.pool.limit, "pool.limit")?,
+                device_limit_bytes: amount(&shape.pool.device_limit, "pool.device_limit")?,
+                clear_all: shape.pool.clear_all,
+            },
         };
         for (name, limits) in &shape.account {
             let account = Account::from_name(name).ok_or_else(|| ConfigError::Value {
@@ -195,6 +231,15 @@ impl Config {
             let bytes = || parse_bytes(&value).map_err(bad);
             match key {
                 "MEMORY" => self.host_bytes = Some(bytes()?),
+                "POOL_LIMIT" => self.pool.limit_bytes = Some(bytes()?),
+                "POOL_DEVICE_LIMIT" => self.pool.device_limit_bytes = Some(bytes()?),
+                "POOL_CLEAR_ALL" => {
+                    self.pool.clear_all = match value.as_str() {
+                        "1" | "true" => true,
+                        "0" | "false" => false,
+                        other => return Err(bad(format!("'{other}' is neither true nor false"))),
+                    };
+                }
                 "SCRATCH" => self.scratch_bytes = Some(bytes()?),
                 "SCRATCH_DIR" => self.scratch_dir = Some(PathBuf::from(&value)),
                 "OPEN_FILES" => {
@@ -278,6 +323,10 @@ mod tests {
         assert_eq!(config.host_bytes, Some(64 << 20));
         assert_eq!(config.open_files, Some(10));
         assert_eq!(config.accounts[&Account::Tiles], (1 << 20, Some(32 << 20)));
+        config
+            .apply_variables([("PIXELBANK_POOL_LIMIT".into(), "0".into())])
+            .unwrap();
+        assert_eq!(config.pool.limit_bytes, Some(0));
         let bank = config.open().unwrap();
         assert_eq!(bank.ledger().host.limit_bytes, 64 << 20);
     }
@@ -294,6 +343,10 @@ mod tests {
             key.contains("space") && key.contains("config.toml"),
             "{key}"
         );
+        for negative in ["[pool]\nlimit = -5", "[pool]\nlimit = \"-5M\""] {
+            let error = file(negative).unwrap_err().to_string();
+            assert!(error.contains("pool.limit"), "{error}");
+        }
         let mut config = Config::default();
         let variable = config
             .apply_variables([("PIXELBANK_MEMORY".into(), "lots".into())])

@@ -17,7 +17,7 @@ pub fn peak_resident_bytes() -> Option<u64> {
 }
 
 /// The memory that this process may use: the machine's, or the least limit of the cgroups it lives in.
-pub(crate) fn available_memory() -> u64 {
+pub fn available_memory() -> u64 {
     let machine = fs::read_to_string("/proc/meminfo")
         .ok()
         .and_then(|text| kilobytes_field(&text, "MemTotal:"));

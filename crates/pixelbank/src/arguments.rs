@@ -240,6 +240,8 @@ pub struct Sample {
 pub enum Bench {
     /// Times of looking up tiles and reading regions of one file; bytes that each of several files costs
     Cache(BenchCache),
+    /// Times of making and dropping tensors that are reused, by one thread and by two; how often random shapes find one
+    Pool(BenchPool),
     /// Send recorded requests through the cache and say how many it could answer from memory
     #[command(
         long_about = "Send recorded requests through the cache and say how many it could answer from memory.\n\n\
@@ -254,6 +256,13 @@ pub struct BenchCache {
     /// An image file; or several, and folders with image files alone
     #[arg(required = true, value_name = "FILE")]
     pub paths: Vec<PathBuf>,
+    /// A JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct BenchPool {
     /// A JSON object instead of text
     #[arg(long)]
     pub json: bool,

@@ -25,4 +25,5 @@ pub use pixelbank_codec as codec;
 pub use pixelbank_image as image;
 pub use pixelbank_memory as memory;
 pub use pixelbank_pipeline as pipeline;
+pub use pixelbank_pool as pool;
 pub use pixelbank_server as server;

@@ -14,6 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("pixelbank-memory", &[]),
     ("pixelbank-image", &["pixelbank-memory"]),
     ("pixelbank-codec", &["pixelbank-image", "pixelbank-memory"]),
+    ("pixelbank-pool", &["pixelbank-image", "pixelbank-memory"]),
     (
         "pixelbank-cache",
         &["pixelbank-codec", "pixelbank-image", "pixelbank-memory"],
@@ -47,6 +48,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pixelbank-pipeline",
             "pixelbank-cache",
             "pixelbank-codec",
+            "pixelbank-pool",
             "pixelbank-image",
             "pixelbank-memory",
         ],

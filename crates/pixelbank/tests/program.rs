@@ -477,6 +477,34 @@ fn a_reader_that_goes_away_is_no_failure() {
 }
 
 #[test]
+fn the_object_pool_is_measured_and_stays_within_its_limit() {
+    let output = run(&["bench", "pool", "--json", "--memory", "1G"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for row in report["nanos"].as_array().unwrap() {
+        assert!(row["median"].as_f64().unwrap() > 0.0, "{row}");
+    }
+    let over = &report["hand_over"];
+    assert!(over["objects"].as_u64().unwrap() > 900_000, "{over}");
+    assert!(
+        over["most_held"].as_u64().unwrap() < 600,
+        "nothing piles up: {over}"
+    );
+    for row in report["random_shapes"].as_array().unwrap() {
+        let figure = |name: &str| row[name].as_f64().unwrap();
+        assert!(figure("most_held_bytes") <= figure("limit_bytes"), "{row}");
+        let is_exact = figure("larger_fit_percent") == 0.0;
+        assert!(is_exact || figure("hit_rate") > 0.8, "{row}");
+    }
+    let readable = run(&["bench", "pool", "--memory", "1G"]);
+    assert!(
+        text(&readable.stdout).contains("made by one thread"),
+        "{}",
+        text(&readable.stdout)
+    );
+}
+
+#[test]
 fn what_a_file_costs_in_the_cache_is_measured() {
     let dir = tempfile::tempdir().unwrap();
     let photos = dir.path().join("photos");

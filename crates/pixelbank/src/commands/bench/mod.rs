@@ -2,6 +2,7 @@
 
 mod blank;
 pub mod cache;
+mod pool;
 mod replay;
 mod timing;
 mod trace;
@@ -13,6 +14,7 @@ use crate::arguments::{Bench, Budget};
 pub fn run(bench: &Bench, budget: &Budget) -> anyhow::Result<ExitCode> {
     match bench {
         Bench::Cache(options) => cache::run(options, budget),
+        Bench::Pool(options) => pool::run(options, budget),
         Bench::Replay(options) => replay::run(options),
     }
 }
