@@ -13,6 +13,8 @@ export CARGO_TERM_PROGRESS_WHEN ?= never
 
 # A machine that only checks must not change the lock file.
 LOCKED := $(if $(CI),--locked)
+# Features that only some users build are built and tested by everybody who tests.
+WORKSPACE := --workspace --features pixelbank-pool/cuda
 CARGO_TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest)
 STEP := scripts/step.sh
 PROGRAM := target/debug/pixelbank
@@ -73,23 +75,23 @@ fmt:
 deny:
 	@$(STEP) deny cargo deny --all-features check --hide-inclusion-graph bans licenses sources
 clippy: web/dist/index.html
-	@$(STEP) clippy cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
+	@$(STEP) clippy cargo clippy $(LOCKED) $(WORKSPACE) --all-targets -- -D warnings
 rustdoc: web/dist/index.html
-	@RUSTDOCFLAGS='-D warnings' $(STEP) rustdoc cargo doc $(LOCKED) --workspace --no-deps
+	@RUSTDOCFLAGS='-D warnings' $(STEP) rustdoc cargo doc $(LOCKED) $(WORKSPACE) --no-deps
 
 .PHONY: rust-test doc-test program
 rust-test: web/dist/index.html ## The Rust tests
 ifeq ($(CARGO_TEST),nextest)
-	@$(STEP) rust-test cargo nextest run $(LOCKED) --workspace $(if $(CI),--profile ci)
+	@$(STEP) rust-test cargo nextest run $(LOCKED) $(WORKSPACE) $(if $(CI),--profile ci)
 else
-	@$(STEP) rust-test cargo test $(LOCKED) --workspace --lib --bins --tests
+	@$(STEP) rust-test cargo test $(LOCKED) $(WORKSPACE) --lib --bins --tests
 endif
 doc-test: web/dist/index.html
-	@$(STEP) doc-test cargo test $(LOCKED) --workspace --doc
+	@$(STEP) doc-test cargo test $(LOCKED) $(WORKSPACE) --doc
 
 # Built with the same selection of packages as the tests, so that nothing is compiled a second time for other features.
 program: web/dist/index.html
-	@cargo test --quiet $(LOCKED) --workspace --no-run
+	@cargo test --quiet $(LOCKED) $(WORKSPACE) --no-run
 
 .PHONY: test-gpu test-sanitized
 test-gpu: ## The object pool on the NVIDIA device of this machine

@@ -308,3 +308,25 @@ fn peaks_are_those_of_all_that_was_held() {
         "{text}"
     );
 }
+
+#[cfg(feature = "cuda")]
+#[test]
+fn a_driver_that_is_not_there_is_a_clear_error() {
+    // Number 200 is missing wherever there is a driver.
+    let error = pixelbank_pool::Cuda::new(200).unwrap_err();
+    assert!(
+        matches!(
+            &error,
+            Error::Unavailable {
+                device: Device::Cuda(200),
+                ..
+            }
+        ),
+        "{error}"
+    );
+    let text = error.to_string();
+    assert!(
+        text.contains("libcuda") || text.contains("devices"),
+        "{text}"
+    );
+}
