@@ -42,6 +42,9 @@ pub struct CacheOptions {
 }
 
 impl CacheOptions {
+    /// The size of tiles where nothing else is asked for.
+    pub const DEFAULT_TILE: Size = Size::new(256, 256);
+
     /// The defaults, with `open` turning a key into an open image.
     pub fn new(
         name: &str,
@@ -58,7 +61,7 @@ impl CacheOptions {
         Self {
             name: name.to_owned(),
             source: Box::new(source),
-            tile: Size::new(256, 256),
+            tile: Self::DEFAULT_TILE,
             decode_threads: std::thread::available_parallelism().map_or(2, usize::from),
             retries: 0,
             max_failures: None,

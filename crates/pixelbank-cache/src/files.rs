@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 use parking_lot::{Mutex, RwLock};
 use pixelbank_codec::Format;
-use pixelbank_image::{ImageSpec, LevelSpec, Size};
+use pixelbank_image::{ChannelList, ImageSpec, LevelSpec, Size};
 use pixelbank_memory::{Account, Bank, Holder, Idle, Reclaim, Reservation, Wait};
 
 use crate::Error;
@@ -119,6 +119,7 @@ pub(crate) struct Files {
     specs: Interner<ImageSpec>,
     /// Profiles, and whatever else of a file's attributes is the same in others.
     pub values: Interner<[u8]>,
+    channels: Interner<ChannelList>,
     twins: Twins,
     hasher: DefaultHashBuilder,
     clock: AtomicU64,
@@ -144,6 +145,7 @@ impl Files {
             generations: Mutex::default(),
             specs: Interner::new(holder("specification")),
             values: Interner::new(holder("attribute")),
+            channels: Interner::new(holder("channel list")),
             twins: Twins::default(),
             hasher: DefaultHashBuilder::default(),
             clock: AtomicU64::new(0),
@@ -221,6 +223,10 @@ impl Files {
         if let Some(icc) = spec.icc.take() {
             let bytes = icc.len() as u64 + 16;
             spec.icc = Some(self.values.intern(icc, bytes, wait)?);
+        }
+        if let Some(channels) = spec.channels.take() {
+            let bytes = 16 + size_of::<ChannelList>() + channels.heap_bytes();
+            spec.channels = Some(self.channels.intern(channels, bytes as u64, wait)?);
         }
         let bytes = 16 + size_of::<ImageSpec>() + spec.levels.len() * size_of::<LevelSpec>();
         self.specs.intern(Arc::new(spec), bytes as u64, wait)
@@ -354,8 +360,8 @@ impl Files {
     }
 
     fn sweep(&self) -> u64 {
-        // Specifications hold profiles.
-        self.specs.sweep() + self.values.sweep()
+        // Specifications hold profiles and names.
+        self.specs.sweep() + self.values.sweep() + self.channels.sweep()
     }
 }
 

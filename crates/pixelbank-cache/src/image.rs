@@ -107,6 +107,22 @@ impl Image {
         self.copy(place, region.rect, 0, target, wait)
     }
 
+    /// The same from another channel on: the target's channels are those that follow `first_channel`.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_channels(
+        &self,
+        region: &Region,
+        first_channel: u8,
+        target: ViewMut<'_>,
+        wait: &Wait,
+    ) -> Result<(), Error> {
+        let place = self.place(region.subimage, region.level)?;
+        region.rect.within(place.the_level.size)?;
+        self.copy(place, region.rect, usize::from(first_channel), target, wait)
+    }
+
     /// Copies what lies in `window` of a level into `target`, which has its size; what lies outside of the image is zero.
     /// The corner of level 0 is that of the specification's data window, halved with every level and rounded down.
     ///
@@ -153,8 +169,10 @@ impl Image {
         let first = usize::from(options.first_channel);
         self.copy(place, rect, first, target.reborrow().crop(inside)?, wait)?;
         if let Some(alpha) = options.alpha {
-            let has_alpha = spec.format.channels == target.format().channels;
-            if !has_alpha && spec.format.channels.has_alpha() {
+            let shown = spec.shown();
+            let has_alpha =
+                shown.channels == target.format().channels && shown.first == options.first_channel;
+            if !has_alpha && shown.channels.has_alpha() {
                 return Err(Error::BadRequest(
                     "colour can only be brought to another kind of alpha together with it"
                         .to_owned(),
@@ -391,8 +409,8 @@ impl Pin {
 pub struct ReadOptions {
     /// The image's channel that becomes the first of the target.
     pub first_channel: u8,
-    /// What alpha is to mean in the target, which must have all of the image's channels then; as in the file where it is
-    /// `None`.
+    /// What alpha is to mean in the target, which must have all channels that the image shows then
+    /// ([`ImageSpec::shown`]); as in the file where it is `None`.
     pub alpha: Option<Alpha>,
 }
 

@@ -25,6 +25,11 @@ pub(crate) enum Source {
 }
 
 impl Level {
+    /// The levels that a cache whose own tiles are of size `tile` has of an image, finest first.
+    pub fn all(spec: &ImageSpec, tile: Size) -> impl Iterator<Item = Self> {
+        (0..).map_while(move |number| level(spec, tile, number))
+    }
+
     pub(crate) fn grid(&self) -> TileGrid {
         TileGrid::new(self.size, self.tile)
     }
@@ -95,7 +100,9 @@ fn of_file(level: &LevelSpec, native: u32, tile: Size) -> Level {
 
 #[cfg(test)]
 mod tests {
-    use pixelbank_image::{Alpha, LevelSpec, Orientation, PixelFormat, Transfer};
+    use pixelbank_image::{
+        Alpha, LevelSpec, Orientation, PixelFormat, SampleType, Stored, Transfer,
+    };
 
     use super::*;
 
@@ -103,6 +110,8 @@ mod tests {
         let first = Size::new(levels[0].0, levels[0].1);
         ImageSpec {
             format: PixelFormat::RGB8,
+            stored: Stored::of(SampleType::U8),
+            channels: None,
             alpha: Alpha::None,
             transfer: Transfer::Display,
             orientation: Orientation::Normal,

@@ -18,17 +18,21 @@
 #![forbid(unsafe_code)]
 
 mod alpha;
+mod channels;
 mod convert;
 mod error;
 mod format;
 mod geometry;
 mod orientation;
 mod spec;
+mod stored;
 mod view;
 
+pub use channels::{Channel, ChannelList, Shown};
 pub use error::Error;
 pub use format::{Alpha, Channels, PixelFormat, SampleType, Transfer};
 pub use geometry::{Rect, Size, TileGrid, Window};
 pub use orientation::Orientation;
 pub use spec::{Access, ImageSpec, LevelSpec};
+pub use stored::{Layout, SampleKind, Stored, StoredSample};
 pub use view::{View, ViewMut};

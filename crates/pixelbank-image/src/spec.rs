@@ -1,12 +1,21 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::{Alpha, Orientation, PixelFormat, Size, Transfer, Window};
+use crate::channels::usual_name;
+use crate::{
+    Alpha, ChannelList, Orientation, PixelFormat, Shown, Size, Stored, StoredSample, Transfer,
+    Window,
+};
 
 /// What is known of one subimage without its pixels. Shared by all of its levels, which add only [`LevelSpec`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ImageSpec {
     /// The layout of pixels as the decoder delivers them.
     pub format: PixelFormat,
+    /// What the file has in its place.
+    pub stored: Stored,
+    /// The channels one by one, where `format` and `stored` do not say all of them.
+    pub channels: Option<Arc<ChannelList>>,
     /// What the alpha channel means.
     pub alpha: Alpha,
     /// How values relate to light.
@@ -30,6 +39,37 @@ impl ImageSpec {
             .first()
             .map(|level| level.size)
             .unwrap_or_default()
+    }
+
+    /// The name of a channel, counted from 0 in the order of delivery: that of the file, or the usual one.
+    pub fn channel_name(&self, number: usize) -> Cow<'_, str> {
+        let named = self.channels.as_ref().and_then(|all| all.list.get(number));
+        match named {
+            Some(channel) => Cow::Borrowed(&channel.name),
+            None => usual_name(self.format.channels, number),
+        }
+    }
+
+    /// How the file stores the samples of a channel.
+    pub fn channel_sample(&self, number: usize) -> StoredSample {
+        let listed = self.channels.as_ref().and_then(|all| all.list.get(number));
+        listed.map_or(self.stored.sample, |channel| channel.sample)
+    }
+
+    /// The channels that make the picture: all of them, unless the file has others beside.
+    pub fn shown(&self) -> Shown {
+        match &self.channels {
+            Some(all) => all.shown,
+            None => Shown {
+                first: 0,
+                channels: self.format.channels,
+            },
+        }
+    }
+
+    /// The layout of the pixels of that picture.
+    pub fn shown_format(&self) -> PixelFormat {
+        PixelFormat::new(self.shown().channels, self.format.sample)
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use pixelbank_image::{
     Access, Alpha, Channels, ImageSpec, LevelSpec, Orientation, PixelFormat, Rect, SampleType,
-    Size, Transfer, View, ViewMut,
+    Size, Stored, Transfer, View, ViewMut,
 };
 use pixelbank_memory::{Account, Bank, Wait};
 use pixelbank_pipeline::Profiles;
@@ -48,6 +48,8 @@ fn noise(bytes: u64) -> Vec<u8> {
 fn spec(size: Size, format: PixelFormat, alpha: Alpha, transfer: Transfer) -> ImageSpec {
     ImageSpec {
         format,
+        stored: Stored::of(format.sample),
+        channels: None,
         alpha,
         transfer,
         orientation: Orientation::Normal,

@@ -67,7 +67,7 @@ pub(crate) fn narrow(word: u16) -> u8 {
 }
 
 impl Display {
-    /// Plans the conversion of pixels as `spec` describes them.
+    /// Plans the conversion of pixels as `spec` describes them: of the channels that it shows.
     ///
     /// Other than three channels without a known meaning show the first as grey, three or more the first three as RGB.
     /// An alpha channel that means nothing is left out. CMYK without a profile is converted by its definition.
@@ -75,7 +75,7 @@ impl Display {
     /// # Errors
     /// [`Error::Unsupported`] for pixels without channels.
     pub fn new(spec: &ImageSpec, tone: Tone, profiles: &Profiles) -> Result<Self, Error> {
-        let from = spec.format;
+        let from = spec.shown_format();
         let alpha = from.channels.has_alpha() && spec.alpha != Alpha::None;
         let colors = match from.channels {
             Channels::Gray | Channels::GrayAlpha => 1,

@@ -8,7 +8,10 @@ use std::sync::Arc;
 
 use pixelbank_cache::{Cache, CacheOptions, Image};
 use pixelbank_codec::{Band, Decoder, Flow, Format, ImageInfo, MetadataBlocks, Region};
-use pixelbank_image::{Access, ImageSpec, LevelSpec, Orientation, PixelFormat, Rect, Size, View};
+use pixelbank_image::{
+    Access, Channel, ChannelList, Channels, ImageSpec, LevelSpec, Orientation, PixelFormat, Rect,
+    SampleType, Shown, Size, StoredSample, View,
+};
 use pixelbank_memory::{Bank, Wait};
 use pixelbank_pipeline::Error;
 use pixelbank_pipeline::render::{Render, Renderer};
@@ -67,11 +70,16 @@ fn image(
         levels: vec![LevelSpec { size, access }],
         ..plain
     };
+    let (cache, image) = open(bank, spec, &pixels);
+    (cache, image, pixels)
+}
+
+fn open(bank: &Bank, spec: ImageSpec, pixels: &Arc<[u8]>) -> (Cache, Image) {
     let info = Arc::new(ImageInfo {
         format: Format::Png,
         subimages: vec![spec],
     });
-    let stored = Arc::clone(&pixels);
+    let stored = Arc::clone(pixels);
     let mut options = CacheOptions::new("test", move |_| {
         Ok(Box::new(Stored {
             info: Arc::clone(&info),
@@ -81,7 +89,52 @@ fn image(
     options.tile = TILE;
     let cache = Cache::new(bank, options).unwrap();
     let image = cache.image("picture".as_ref(), &Wait::forever()).unwrap();
-    (cache, image, pixels)
+    (cache, image)
+}
+
+#[test]
+fn of_many_channels_those_of_the_picture_are_shown() {
+    let bank = support::bank();
+    let size = Size::new(150, 90);
+    let colors = support::scene(size, 3);
+    // Something else stands before the colours.
+    let pixels: Arc<[u8]> = colors
+        .chunks_exact(3)
+        .flat_map(|rgb| [77, rgb[0], rgb[1], rgb[2]])
+        .collect();
+    let format = PixelFormat::new(Channels::Other(4), SampleType::U8);
+    let channel = |name: &str| Channel {
+        name: name.into(),
+        sample: StoredSample::of(SampleType::U8),
+    };
+    let channels = ChannelList {
+        list: ["Z", "x.R", "x.G", "x.B"].map(channel).into(),
+        shown: Shown {
+            first: 1,
+            channels: Channels::Rgb,
+        },
+    };
+    let spec = ImageSpec {
+        channels: Some(Arc::new(channels)),
+        levels: vec![LevelSpec {
+            size,
+            access: Access::Chunks(TILE),
+        }],
+        ..support::spec(format, pixelbank_image::Alpha::None, &[size])
+    };
+    let (_cache, image) = open(&bank, spec, &pixels);
+    assert_eq!(image.spec(0).channel_name(2), "x.G");
+    let renderer = Renderer::new(&bank, "test");
+    let all = View::packed(&colors, size, PixelFormat::RGB8).unwrap();
+    // The second is just a tile, which has channels that nobody wants to see.
+    for rect in [Rect::new(5, 7, 100, 60), Rect::new(64, 0, 64, 64)] {
+        let request = Render::new(rect, rect.size());
+        let picture = renderer
+            .render(&image, 0, &request, &Wait::forever())
+            .unwrap();
+        assert_eq!(picture.view().format(), PixelFormat::RGB8);
+        assert_eq!(packed(picture.view()), packed(all.crop(rect).unwrap()));
+    }
 }
 
 fn packed(view: View<'_>) -> Vec<u8> {

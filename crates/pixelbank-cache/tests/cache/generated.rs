@@ -7,7 +7,8 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use pixelbank_codec::{Band, Decoder, Error, Flow, Format, ImageInfo, MetadataBlocks, Region};
 use pixelbank_image::{
-    Access, Alpha, ImageSpec, LevelSpec, Orientation, PixelFormat, Rect, Size, Transfer, View,
+    Access, Alpha, ImageSpec, LevelSpec, Orientation, PixelFormat, Rect, SampleType, Size, Stored,
+    Transfer, View,
 };
 
 /// What all decoders of one image share.
@@ -84,6 +85,8 @@ impl Generated {
         let size = self.levels[0].size;
         let spec = ImageSpec {
             format: PixelFormat::RGB8,
+            stored: Stored::of(SampleType::U8),
+            channels: None,
             alpha: Alpha::None,
             transfer: Transfer::Display,
             orientation: Orientation::Normal,

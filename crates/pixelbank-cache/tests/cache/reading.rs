@@ -3,7 +3,7 @@
 use pixelbank_cache::ReadOptions;
 use pixelbank_codec::{Band, Decoder, Flow, Format, ImageInfo, MetadataBlocks, Region};
 use pixelbank_image::{
-    Alpha, Channels, ImageSpec, LevelSpec, Orientation, SampleType, Transfer, View, Window,
+    Alpha, Channels, ImageSpec, LevelSpec, Orientation, SampleType, Stored, Transfer, View, Window,
 };
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -58,6 +58,8 @@ impl Offset {
     fn new() -> Self {
         let spec = ImageSpec {
             format: PixelFormat::RGBA8,
+            stored: Stored::of(SampleType::U8),
+            channels: None,
             alpha: Alpha::Straight,
             transfer: Transfer::Display,
             orientation: Orientation::Normal,

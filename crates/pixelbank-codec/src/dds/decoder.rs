@@ -3,7 +3,7 @@
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 
-use pixelbank_image::{Access, ImageSpec, LevelSpec, Orientation, Size};
+use pixelbank_image::{Access, ImageSpec, LevelSpec, Orientation, Size, Stored};
 
 use super::header::{Header, Pictures};
 use crate::bands::Bands;
@@ -25,6 +25,8 @@ pub(crate) fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>
     };
     let spec = ImageSpec {
         format: header.layout.format(),
+        stored: Stored::new(header.layout.stored()),
+        channels: None,
         alpha: header.alpha,
         transfer: header.layout.transfer(),
         orientation: Orientation::Normal,

@@ -1,7 +1,7 @@
 //! How pixels are stored, and how they become samples of ours.
 
 use half::f16;
-use pixelbank_image::{Channels, PixelFormat, SampleType, Transfer};
+use pixelbank_image::{Channels, PixelFormat, SampleKind, SampleType, StoredSample, Transfer};
 
 /// How pixels are stored: in units of one pixel or of a block of 4×4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,8 +65,14 @@ impl Masks {
         &self.fields[..self.channels.count()]
     }
 
+    /// Bits of the channel that has most.
+    fn most_bits(&self) -> u8 {
+        let bits = self.fields().iter().map(|&(_, bits)| bits);
+        bits.max().unwrap_or(0)
+    }
+
     fn sample(&self) -> SampleType {
-        if self.fields().iter().any(|&(_, bits)| bits > 8) {
+        if self.most_bits() > 8 {
             SampleType::U16
         } else {
             SampleType::U8
@@ -173,6 +179,20 @@ impl Layout {
     }
 
     /// What values mean: those beyond 0 to 1 are amounts of light, or no light at all.
+    /// The samples of the file: of compressed kinds, what they stand for.
+    pub(super) fn stored(self) -> StoredSample {
+        match self {
+            Self::Signed { bytes, .. } => StoredSample::new(SampleKind::Signed, 8 * bytes),
+            Self::Block(Block::Bc4 { signed: true } | Block::Bc5 { signed: true }) => {
+                StoredSample::new(SampleKind::Signed, 8)
+            }
+            Self::Masks(masks) => StoredSample::new(SampleKind::Unsigned, masks.most_bits()),
+            Self::R11G11B10 => StoredSample::new(SampleKind::Float, 11),
+            Self::SharedExponent => StoredSample::new(SampleKind::Float, 14),
+            other => StoredSample::of(other.format().sample),
+        }
+    }
+
     pub(super) fn transfer(self) -> Transfer {
         if self.format().sample.is_float() {
             Transfer::Linear

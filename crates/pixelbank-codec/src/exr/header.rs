@@ -11,7 +11,8 @@ use exr::meta::{
     BlockDescription, MetaData, compute_block_count, compute_level_count, compute_level_size,
 };
 use pixelbank_image::{
-    Access, ImageSpec, LevelSpec, Orientation, Rect, Size, TileGrid, Transfer, Window,
+    Access, ImageSpec, Layout, LevelSpec, Orientation, Rect, Size, Stored, StoredSample, TileGrid,
+    Transfer, Window,
 };
 
 use super::channels::Selection;
@@ -278,6 +279,14 @@ fn part(
     let display_size = Size::new(clamp(display.size.0), clamp(display.size.1));
     let spec = ImageSpec {
         format: selection.format,
+        stored: Stored {
+            sample: StoredSample::of(selection.format.sample),
+            layout: match header.blocks {
+                BlockDescription::ScanLines => Layout::Strips(levels[0].grid.tile.height),
+                BlockDescription::Tiles(_) => Layout::Tiles(levels[0].grid.tile),
+            },
+        },
+        channels: selection.named.clone(),
         alpha: selection.alpha,
         transfer: Transfer::Linear,
         orientation: Orientation::Normal,

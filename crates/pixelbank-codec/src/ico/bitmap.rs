@@ -3,7 +3,7 @@
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 
-use pixelbank_image::{PixelFormat, Rect, Size};
+use pixelbank_image::{PixelFormat, Rect, SampleKind, SampleType, Size, StoredSample};
 
 use crate::bands::Bands;
 use crate::request::{check_size, malformed, read_error, zeroed};
@@ -109,6 +109,15 @@ impl Bitmap {
             mask_at: (mask_end <= range.end).then_some(pixels_end),
             uses_alpha: None,
         })
+    }
+
+    /// How its colours are stored.
+    pub(super) fn stored(&self) -> StoredSample {
+        match self.bits {
+            bits @ 1..=8 => StoredSample::new(SampleKind::Index, bits as u8),
+            16 => StoredSample::new(SampleKind::Unsigned, 5),
+            _ => StoredSample::of(SampleType::U8),
+        }
     }
 
     pub(super) fn heap_bytes(&self) -> u64 {

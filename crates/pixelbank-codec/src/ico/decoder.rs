@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use pixelbank_image::{
-    Access, Alpha, ImageSpec, LevelSpec, Orientation, PixelFormat, Size, Transfer,
+    Access, Alpha, ImageSpec, LevelSpec, Orientation, PixelFormat, Size, Stored, Transfer,
 };
 
 use super::bitmap::Bitmap;
@@ -98,6 +98,8 @@ fn open_picture(
     let bitmap = Bitmap::open(input, &range, limits)?;
     let spec = ImageSpec {
         format: PixelFormat::RGBA8,
+        stored: Stored::new(bitmap.stored()),
+        channels: None,
         alpha: Alpha::Straight,
         transfer: Transfer::Display,
         orientation: Orientation::Normal,

@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use pixelbank_image::{
-    Access, Alpha, ImageSpec, LevelSpec, PixelFormat, Rect, Size, Transfer, View,
+    Access, Alpha, ImageSpec, LevelSpec, PixelFormat, Rect, SampleType, Size, Stored, Transfer,
+    View,
 };
 
 use super::decompress::{Decompress, Output};
@@ -51,6 +52,8 @@ pub(crate) fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>
             1 => PixelFormat::GRAY8,
             _ => PixelFormat::RGB8,
         },
+        stored: Stored::of(SampleType::U8),
+        channels: None,
         alpha: Alpha::None,
         transfer: Transfer::Display,
         orientation: header.orientation,

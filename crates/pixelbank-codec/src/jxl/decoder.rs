@@ -9,8 +9,8 @@ use jxl_oxide::frame::Encoding;
 use jxl_oxide::image::{BitDepth, ExtraChannelType};
 use jxl_oxide::{ImageStream, JxlImage, PixelFormat as Layout};
 use pixelbank_image::{
-    Access, Alpha, Channels, ImageSpec, LevelSpec, Orientation, PixelFormat, Rect, SampleType,
-    Size, Transfer,
+    Access, Alpha, Channels, ImageSpec, LevelSpec, Orientation, PixelFormat, Rect, SampleKind,
+    SampleType, Size, Stored, StoredSample, Transfer,
 };
 
 use super::container::Container;
@@ -86,6 +86,14 @@ fn open_unguarded(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>,
         } => SampleType::U16,
         _ => SampleType::F32,
     };
+    let stored = match metadata.bit_depth {
+        BitDepth::IntegerSample { bits_per_sample } => {
+            StoredSample::new(SampleKind::Unsigned, bits_per_sample as u8)
+        }
+        BitDepth::FloatSample {
+            bits_per_sample, ..
+        } => StoredSample::new(SampleKind::Float, bits_per_sample as u8),
+    };
     let is_premultiplied = metadata.ec_info.iter().any(|channel| {
         matches!(
             channel.ty,
@@ -105,6 +113,8 @@ fn open_unguarded(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>,
     };
     let spec = ImageSpec {
         format: PixelFormat::new(channels, sample),
+        stored: Stored::new(stored),
+        channels: None,
         alpha: match (channels.has_alpha(), is_premultiplied) {
             (false, _) => Alpha::None,
             (true, false) => Alpha::Straight,

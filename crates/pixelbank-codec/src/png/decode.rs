@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use pixelbank_image::{Access, Alpha, Channels, ImageSpec, LevelSpec, PixelFormat, Rect, Transfer};
+use pixelbank_image::{
+    Access, Alpha, Channels, ImageSpec, LevelSpec, PixelFormat, Rect, Stored, Transfer,
+};
 
 use super::chunks::walk;
 use super::compose::Canvas;
@@ -33,6 +35,8 @@ impl PngFile {
         let (size, format) = (picture.size(), picture.format());
         let spec = ImageSpec {
             format,
+            stored: Stored::new(picture.stored()),
+            channels: None,
             alpha: alpha_of(format),
             transfer: Transfer::Display,
             orientation: found

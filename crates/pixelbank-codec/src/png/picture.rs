@@ -2,7 +2,7 @@
 
 use std::io;
 
-use pixelbank_image::{Channels, PixelFormat, Rect, SampleType, Size};
+use pixelbank_image::{Channels, PixelFormat, Rect, SampleKind, SampleType, Size, StoredSample};
 use png::{BitDepth, ColorType, DecodingError, Transformations};
 
 use super::adam7;
@@ -23,6 +23,7 @@ pub(super) struct Picture {
     format: PixelFormat,
     /// Bits of a pixel as it is stored.
     bits: u64,
+    stored: StoredSample,
     interlaced: bool,
 }
 
@@ -52,12 +53,18 @@ impl Picture {
             size,
             format: PixelFormat::GRAY8,
             bits: 0,
+            stored: StoredSample::of(SampleType::U8),
             interlaced: false,
         };
         let reader = picture.start(input, &name)?;
         let (color, depth) = reader.output_color_type();
         let info = reader.info();
         let bits = info.color_type.samples() as u64 * u64::from(info.bit_depth as u8);
+        let kind = match info.color_type {
+            ColorType::Indexed => SampleKind::Index,
+            _ => SampleKind::Unsigned,
+        };
+        let stored = StoredSample::new(kind, info.bit_depth as u8);
         let interlaced = info.interlaced;
         drop(reader);
         let channels = match color {
@@ -73,6 +80,7 @@ impl Picture {
         Ok(Self {
             format: PixelFormat::new(channels, sample),
             bits,
+            stored,
             interlaced,
             ..picture
         })
@@ -84,6 +92,11 @@ impl Picture {
 
     pub(super) fn format(&self) -> PixelFormat {
         self.format
+    }
+
+    /// How its samples are stored.
+    pub(super) fn stored(&self) -> StoredSample {
+        self.stored
     }
 
     /// The picture of a frame of the same file.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use image::ImageDecoder;
 use image::codecs::bmp::BmpDecoder;
-use pixelbank_image::{Access, PixelFormat, Size, Transfer};
+use pixelbank_image::{Access, PixelFormat, SampleKind, SampleType, Size, StoredSample, Transfer};
 
 use super::rows::{RowDecoder, Rows, Shape};
 use super::{failed, pixel_format, repeat_bits};
@@ -33,15 +33,20 @@ pub(crate) fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>
     let (width, height) = decoder.dimensions();
     let pixels = pixel_format(decoder.color_type())
         .ok_or_else(|| malformed(&name, Format::Bmp, "its pixels have no known layout"))?;
+    let header = Header::read(&head)
+        .ok_or_else(|| malformed(&name, Format::Bmp, "its header ends early"))?;
     let shape = Shape {
         format: Format::Bmp,
         size: Size::new(width, height),
         pixels,
+        stored: match header.bits {
+            bits @ 1..=8 => StoredSample::new(SampleKind::Index, bits as u8),
+            16 => StoredSample::new(SampleKind::Unsigned, 5),
+            _ => StoredSample::of(SampleType::U8),
+        },
         transfer: Transfer::Display,
     };
     check_size(&name, Format::Bmp, shape.size, limits)?;
-    let header = Header::read(&head)
-        .ok_or_else(|| malformed(&name, Format::Bmp, "its header ends early"))?;
     if header.is_run_length_encoded {
         return Ok(Box::new(RunLength {
             input,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use gif::{ColorOutput, DecodeOptions, DecodingError, DisposalMethod, MemoryLimit};
 use pixelbank_image::{
-    Access, Alpha, ImageSpec, LevelSpec, Orientation, PixelFormat, Rect, Size, Transfer,
+    Access, Alpha, ImageSpec, LevelSpec, Orientation, PixelFormat, Rect, SampleKind, Size, Stored,
+    StoredSample, Transfer,
 };
 
 use crate::bands::emit;
@@ -55,6 +56,8 @@ pub(crate) fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>
         } else {
             PixelFormat::RGB8
         },
+        stored: Stored::new(StoredSample::new(SampleKind::Index, 8)),
+        channels: None,
         alpha: if has_alpha {
             Alpha::Straight
         } else {

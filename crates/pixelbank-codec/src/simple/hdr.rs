@@ -4,7 +4,7 @@ use std::io::{BufReader, Read, Seek};
 
 use image::ImageDecoder;
 use image::codecs::hdr::HdrDecoder;
-use pixelbank_image::{Channels, PixelFormat, SampleType, Size, Transfer};
+use pixelbank_image::{Channels, PixelFormat, SampleType, Size, StoredSample, Transfer};
 
 use super::rows::{RowDecoder, Rows, Shape};
 use super::{SHOWN_BUFFER_BYTES, failed, read_shown};
@@ -25,6 +25,7 @@ pub(crate) fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>
         format: Format::Hdr,
         size: Size::new(width, height),
         pixels: PixelFormat::new(Channels::Rgb, SampleType::F32),
+        stored: StoredSample::of(SampleType::F32),
         transfer: Transfer::Linear,
     };
     drop(decoder);

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
-use pixelbank_image::{Channels, PixelFormat, SampleType, Size, Transfer};
+use pixelbank_image::{Channels, PixelFormat, SampleType, Size, StoredSample, Transfer};
 
 use super::rows::{RowDecoder, Rows, Shape};
 use crate::request::{check_size, malformed, read_error};
@@ -47,6 +47,7 @@ pub(crate) fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>
         format: Format::Pnm,
         size,
         pixels: PixelFormat::new(channels, SampleType::F32),
+        stored: StoredSample::of(SampleType::F32),
         transfer: Transfer::Linear,
     };
     let rows = Floats {

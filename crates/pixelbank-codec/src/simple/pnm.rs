@@ -4,7 +4,7 @@ use std::io::{BufReader, Read, Seek};
 
 use image::ImageDecoder;
 use image::codecs::pnm::{PnmDecoder, PnmHeader, SampleEncoding};
-use pixelbank_image::{PixelFormat, Size, Transfer};
+use pixelbank_image::{PixelFormat, SampleKind, Size, StoredSample, Transfer};
 
 use super::rows::{RowDecoder, Rows, Shape};
 use super::{SHOWN_BUFFER_BYTES, failed, pixel_format, read_shown};
@@ -31,10 +31,13 @@ pub(crate) fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>
     let pixels = pixel_format(decoder.color_type())
         .ok_or_else(|| malformed(&name, Format::Pnm, "its pixels have no known layout"))?;
     let (_, header) = decoder.into_inner();
+    // As many as the greatest value needs.
+    let bits = (u32::BITS - header.maximal_sample().leading_zeros()) as u8;
     let shape = Shape {
         format: Format::Pnm,
         size: Size::new(width, height),
         pixels,
+        stored: StoredSample::new(SampleKind::Unsigned, bits),
         transfer: Transfer::Display,
     };
     check_size(&name, Format::Pnm, shape.size, limits)?;

@@ -6,7 +6,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
-use pixelbank_image::{PixelFormat, Size, Transfer};
+use pixelbank_image::{PixelFormat, SampleType, Size, StoredSample, Transfer};
 
 use super::rows::{RowDecoder, Rows, Shape};
 use crate::request::{check_size, malformed, read_error};
@@ -37,6 +37,7 @@ pub(crate) fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>
         format: Format::Qoi,
         size: Size::new(number(4), number(8)),
         pixels,
+        stored: StoredSample::of(SampleType::U8),
         // The header's note on linear values is "purely informative" and often wrong.
         transfer: Transfer::Display,
     };

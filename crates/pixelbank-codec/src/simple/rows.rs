@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use pixelbank_image::{
-    Access, Alpha, ImageSpec, LevelSpec, Orientation, PixelFormat, Rect, Size, Transfer, View,
+    Access, Alpha, ImageSpec, LevelSpec, Orientation, PixelFormat, Rect, Size, Stored,
+    StoredSample, Transfer, View,
 };
 
 use crate::request::{accept, zeroed};
@@ -44,6 +45,7 @@ pub(super) struct Shape {
     pub(super) format: Format,
     pub(super) size: Size,
     pub(super) pixels: PixelFormat,
+    pub(super) stored: StoredSample,
     pub(super) transfer: Transfer,
 }
 
@@ -53,6 +55,8 @@ impl Shape {
             format: self.format,
             subimages: vec![ImageSpec {
                 format: self.pixels,
+                stored: Stored::new(self.stored),
+                channels: None,
                 alpha: if self.pixels.channels.has_alpha() {
                     Alpha::Straight
                 } else {

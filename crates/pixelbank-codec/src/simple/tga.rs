@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 use image::ImageDecoder;
 use image::codecs::tga::TgaDecoder;
-use pixelbank_image::{Size, Transfer};
+use pixelbank_image::{SampleKind, SampleType, Size, StoredSample, Transfer};
 
 use super::rows::{RowDecoder, Rows, Shape};
 use super::{failed, pixel_format, repeat_bits};
@@ -59,6 +59,11 @@ pub(crate) fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>
         format: Format::Tga,
         size,
         pixels,
+        stored: match kind & 7 {
+            1 => StoredSample::new(SampleKind::Index, depth),
+            _ if matches!(depth, 15 | 16) => StoredSample::new(SampleKind::Unsigned, 5),
+            _ => StoredSample::of(SampleType::U8),
+        },
         transfer: Transfer::Display,
     };
     // The decoder is always shown uncompressed pixels.

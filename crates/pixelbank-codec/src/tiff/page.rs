@@ -1,4 +1,7 @@
-use pixelbank_image::{Access, Alpha, Channels, PixelFormat, SampleType, Size};
+use pixelbank_image::{
+    self as image, Access, Alpha, Channels, Layout, PixelFormat, SampleType, Size, Stored,
+    StoredSample,
+};
 
 use super::directory::{Directory, Field, Source};
 use crate::request::check_size;
@@ -250,6 +253,24 @@ impl Page {
         };
         page.check_arrays(source)?;
         Ok(page)
+    }
+
+    /// What the file says of its pixels.
+    pub(super) fn stored(&self) -> Stored {
+        let kind = match (self.meaning, self.kind) {
+            (Meaning::Palette(_), _) => image::SampleKind::Index,
+            (_, SampleKind::Unsigned) => image::SampleKind::Unsigned,
+            (_, SampleKind::Signed) => image::SampleKind::Signed,
+            (_, SampleKind::Float) => image::SampleKind::Float,
+        };
+        Stored {
+            sample: StoredSample::new(kind, self.bits),
+            layout: if self.tiled {
+                Layout::Tiles(self.chunk)
+            } else {
+                Layout::Strips(self.chunk.height)
+            },
+        }
     }
 
     /// Chunks in a row of one plane.

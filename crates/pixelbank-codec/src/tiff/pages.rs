@@ -91,6 +91,8 @@ pub(super) fn info(pictures: &[Picture]) -> ImageInfo {
         };
         ImageSpec {
             format: first.format,
+            stored: first.stored(),
+            channels: None,
             alpha: first.alpha,
             transfer: if first.format.sample.is_float() {
                 Transfer::Linear

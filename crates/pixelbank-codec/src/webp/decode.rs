@@ -8,7 +8,8 @@ use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use pixelbank_image::{
-    Access, Alpha, ImageSpec, LevelSpec, Orientation, PixelFormat, Rect, Size, Transfer, View,
+    Access, Alpha, ImageSpec, LevelSpec, Orientation, PixelFormat, Rect, SampleType, Size, Stored,
+    Transfer, View,
 };
 
 use super::container::{Coding, Container, Plane};
@@ -68,6 +69,8 @@ pub(crate) fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>
         } else {
             PixelFormat::RGB8
         },
+        stored: Stored::of(SampleType::U8),
+        channels: None,
         alpha: if has_alpha {
             Alpha::Straight
         } else {

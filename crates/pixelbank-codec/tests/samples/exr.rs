@@ -33,7 +33,61 @@ pub fn samples() -> Vec<Sample> {
         samples.push(sample(size, compression, Blocks::ScanLines, false));
         samples.push(sample(size, compression, Blocks::Tiles(tile), true));
     }
+    samples.push(layers(size));
     samples
+}
+
+/// A main layer of halves, depth in floats, whole numbers, and another layer: seven channels of three types.
+fn layers(size: Size) -> Sample {
+    let pixels = PixelFormat::new(Channels::Other(7), SampleType::F32);
+    // As they are delivered, then each to its place.
+    let names = ["R", "G", "B", "A", "Z", "id", "diffuse.R"];
+    let scene = scene(size, pixels);
+    let values: Vec<f32> = (scene.as_chunks::<4>().0.iter().enumerate())
+        .map(|(at, &bytes)| match at % 7 {
+            5 => (f32::from_ne_bytes(bytes) * 64.0).round(),
+            _ => f32::from_ne_bytes(bytes),
+        })
+        .collect();
+    let channels = names.iter().enumerate().map(|(channel, name)| {
+        let values = values.iter().skip(channel).step_by(7);
+        let samples = match *name {
+            "Z" => FlatSamples::F32(values.copied().collect()),
+            "id" => FlatSamples::U32(values.map(|&value| value as u32).collect()),
+            _ => FlatSamples::F16(values.map(|&value| f16::from_f32(value)).collect()),
+        };
+        AnyChannel::new(*name, samples)
+    });
+    let encoding = Encoding {
+        compression: Compression::ZIP1,
+        blocks: Blocks::Tiles(Vec2(32, 16)),
+        line_order: LineOrder::Increasing,
+    };
+    let list = AnyChannels::sort(channels.collect());
+    let extent = Vec2(size.width as usize, size.height as usize);
+    let layer = Layer::new(extent, LayerAttributes::named("layers"), encoding, list);
+    let mut bytes = Vec::new();
+    Image::from_layer(layer)
+        .write()
+        .non_parallel()
+        .to_buffered(Cursor::new(&mut bytes))
+        .unwrap();
+    Sample {
+        name: format!("seven channels, {size}.exr"),
+        bytes,
+        format: Format::OpenExr,
+        subimages: vec![Known {
+            size,
+            pixels,
+            data: Some(
+                values
+                    .iter()
+                    .flat_map(|value| value.to_ne_bytes())
+                    .collect(),
+            ),
+            tolerance: 0,
+        }],
+    }
 }
 
 /// As wide as the others, but lower: blocks do not grow with the height.

@@ -21,6 +21,10 @@ use crate::{Error, Filter, Profiles};
 pub struct Plan {
     pub(super) subimage: u32,
     pub(super) level: u32,
+    /// Of the channels that are shown.
+    pub(super) first_channel: u8,
+    /// Whether there are others, which are not read.
+    pub(super) has_more_channels: bool,
     pub(super) resize: Resize,
     pub(super) display: Display,
     pub(super) finish: Finish,
@@ -156,6 +160,8 @@ impl Plan {
         Ok(Self {
             subimage: 0,
             level: choice.level,
+            first_channel: spec.shown().first,
+            has_more_channels: spec.shown_format() != spec.format,
             resize,
             display,
             finish,

@@ -55,15 +55,12 @@ impl Renderer {
         }
         plan.run(&self.holder, wait, &mut |level, rect, to| {
             let subimage = plan.subimage;
-            Ok(image.read(
-                &Region {
-                    subimage,
-                    level,
-                    rect,
-                },
-                to,
-                wait,
-            )?)
+            let region = Region {
+                subimage,
+                level,
+                rect,
+            };
+            Ok(image.read_channels(&region, plan.first_channel, to, wait)?)
         })
     }
 
@@ -81,15 +78,12 @@ impl Renderer {
     ) -> Result<(), Error> {
         let mut read = |level, rect, to: pixelbank_image::ViewMut<'_>| {
             let subimage = plan.subimage;
-            Ok(image.read(
-                &Region {
-                    subimage,
-                    level,
-                    rect,
-                },
-                to,
-                wait,
-            )?)
+            let region = Region {
+                subimage,
+                level,
+                rect,
+            };
+            Ok(image.read_channels(&region, plan.first_channel, to, wait)?)
         };
         plan.rows(&self.holder, wait, &mut read, write)
     }
@@ -110,7 +104,7 @@ impl Renderer {
 
     /// The column and row of the tile that the plan passes on as it is.
     fn whole_tile(&self, image: &Image, plan: &Plan) -> Option<(u32, u32)> {
-        if !plan.is_copy() || plan.orients() {
+        if !plan.is_copy() || plan.orients() || plan.has_more_channels {
             return None;
         }
         let level = image.level(plan.subimage, plan.level)?;

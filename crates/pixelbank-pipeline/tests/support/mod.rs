@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use pixelbank_image::{
-    Access, Alpha, ImageSpec, LevelSpec, Orientation, PixelFormat, Rect, Size, Transfer, View,
-    ViewMut,
+    Access, Alpha, ImageSpec, LevelSpec, Orientation, PixelFormat, Rect, Size, Stored, Transfer,
+    View, ViewMut,
 };
 use pixelbank_memory::{Account, Bank, Holder};
 use pixelbank_pipeline::Error;
@@ -177,6 +177,8 @@ impl Pyramid {
 pub fn spec(format: PixelFormat, alpha: Alpha, sizes: &[Size]) -> ImageSpec {
     ImageSpec {
         format,
+        stored: Stored::of(format.sample),
+        channels: None,
         alpha,
         transfer: Transfer::Display,
         orientation: Orientation::Normal,

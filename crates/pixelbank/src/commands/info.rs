@@ -4,8 +4,9 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use pixelbank::cache::{CacheOptions, Level};
 use pixelbank::codec::{Decoder, Input, Limits, Metadata, open};
-use pixelbank::image::{Access, ImageSpec};
+use pixelbank::image::{Access, ImageSpec, StoredSample};
 use pixelbank::memory::{Account, format_bytes};
 use serde_json::{Value, json};
 
@@ -86,6 +87,13 @@ fn print(
             "  {which}{} {size}, {megapixels:.1} MP, {}",
             info.format, spec.format
         )?;
+        if let Some(channels) = &spec.channels {
+            let names: Vec<&str> = channels.list.iter().map(|channel| &*channel.name).collect();
+            write!(out, " ({})", names.join(", "))?;
+        }
+        if spec.stored.sample != StoredSample::of(spec.format.sample) {
+            write!(out, ", in the file {}", spec.stored.sample)?;
+        }
         if spec.orientation.to_exif() != 1 {
             write!(
                 out,
@@ -130,6 +138,23 @@ fn document(path: &Path, decoder: &dyn Decoder, metadata: &Metadata) -> Value {
             "format": spec.format.to_string(),
             "channels": spec.format.channels.count(),
             "bytes_per_sample": spec.format.sample.bytes(),
+            "file": {
+                "sample": spec.stored.sample.to_string(),
+                "layout": spec.stored.layout.to_string(),
+                "channels": (0..spec.format.channels.count()).map(|number| json!({
+                    "name": spec.channel_name(number),
+                    "sample": spec.channel_sample(number).to_string(),
+                })).collect::<Vec<_>>(),
+            },
+            "cache": {
+                "sample": StoredSample::of(spec.format.sample).to_string(),
+                "levels": Level::all(spec, CacheOptions::DEFAULT_TILE).map(|level| json!({
+                    "width": level.size.width,
+                    "height": level.size.height,
+                    "tile_width": level.tile.width,
+                    "tile_height": level.tile.height,
+                })).collect::<Vec<_>>(),
+            },
             "orientation": spec.orientation.to_exif(),
             "icc_bytes": spec.icc.as_ref().map(|icc| icc.len()),
             "levels": spec.levels.iter().map(|level| json!({

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use pixelbank::codec::{Band, Decoder, Error, Flow, Format, ImageInfo, MetadataBlocks, Region};
 use pixelbank::image::{
     Access, Alpha, Channels, ImageSpec, LevelSpec, Orientation, PixelFormat, Rect, SampleType,
-    Size, Transfer, View,
+    Size, Stored, Transfer, View,
 };
 
 /// A picture of blank tiles, which counts how many are decoded. Its pixels take no memory.
@@ -47,6 +47,8 @@ impl Blank {
         let size = Size::new(tile.width * COLUMNS, tile.height * (1 << 20));
         let spec = ImageSpec {
             format,
+            stored: Stored::of(format.sample),
+            channels: None,
             alpha: Alpha::None,
             transfer: Transfer::Display,
             orientation: Orientation::Normal,
