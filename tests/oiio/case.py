@@ -103,16 +103,29 @@ def read_with_oiio(path, settings):
         level = 0
         while image.seek_subimage(subimage, level):
             spec = image.spec()
-            formats = {str(one) for one in spec.channelformats} or {str(spec.format)}
-            delivered = DELIVERED[formats.pop()] if len(formats) == 1 else "float32"
-            read = image.read_image(subimage, level, 0, spec.nchannels, oiio.TypeDesc(oiio_name(delivered)))
-            if read is None:
-                raise RuntimeError(f"OpenImageIO cannot read subimage {subimage}, level {level}: {image.geterror()}")
-            pixels[subimage, level] = np.asarray(read).reshape(spec.height, spec.width, spec.nchannels)
+            formats = [str(one) for one in spec.channelformats]
+            if len(set(formats)) > 1:
+                # As one type, OpenImageIO would make whole numbers a share of the greatest; they are identifiers.
+                read = [
+                    read_channels(image, subimage, level, n, n + 1, DELIVERED[one]).astype("float32")
+                    for n, one in enumerate(formats)
+                ]
+                pixels[subimage, level] = np.concatenate(read, -1)
+            else:
+                delivered = DELIVERED[formats[0] if formats else str(spec.format)]
+                pixels[subimage, level] = read_channels(image, subimage, level, 0, spec.nchannels, delivered)
             level += 1
         subimage += 1
     image.close()
     return pixels
+
+
+def read_channels(image, subimage, level, first, end, dtype):
+    spec = image.spec(subimage, level)
+    read = image.read_image(subimage, level, first, end, oiio.TypeDesc(oiio_name(dtype)))
+    if read is None:
+        raise RuntimeError(f"OpenImageIO cannot read subimage {subimage}, level {level}: {image.geterror()}")
+    return np.asarray(read).reshape(spec.height, spec.width, end - first)
 
 
 def oiio_name(dtype):
