@@ -18,6 +18,7 @@ import traceback
 
 import numpy as np
 
+import avif_files
 import exr_files
 import jpeg_files
 import png_files
@@ -30,6 +31,7 @@ GROUPS = {
     "PNG": png_files,
     "TIFF": tiff_files,
     "OpenEXR": exr_files,
+    "AVIF": avif_files,
     "others": small_files,
 }
 

@@ -38,6 +38,8 @@ pub enum Format {
     Ico,
     /// JPEG XL; read with the feature `jxl`.
     JpegXl,
+    /// AVIF; read with the feature `avif`.
+    Avif,
 }
 
 impl fmt::Display for Format {
@@ -57,6 +59,7 @@ impl fmt::Display for Format {
             Self::Dds => "DDS",
             Self::Ico => "ICO",
             Self::JpegXl => "JPEG XL",
+            Self::Avif => "AVIF",
         })
     }
 }

@@ -25,12 +25,15 @@
 #[cfg(test)]
 extern crate self as pixelbank_codec;
 
+#[cfg(feature = "avif")]
+mod avif;
 mod bands;
 mod dds;
 mod decoder;
 mod encoder;
 mod error;
 mod exr;
+mod heif;
 mod ico;
 mod input;
 mod jpeg;

@@ -4,7 +4,7 @@ use crate::request::malformed;
 use crate::{Decoder, Error, Format, Input, Limits};
 
 /// Enough of a file to recognise it by.
-const HEAD_BYTES: u64 = 32;
+const HEAD_BYTES: u64 = 64;
 
 /// What the last bytes of a TGA file of version 2 say.
 const TGA_SIGNATURE: &[u8] = b"TRUEVISION-XFILE.\0";
@@ -36,11 +36,15 @@ pub fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>, Error
         Format::JpegXl => crate::jxl::open(input, limits),
         #[cfg(not(feature = "jxl"))]
         Format::JpegXl => Err(left_out(&input, format)),
+        #[cfg(feature = "avif")]
+        Format::Avif => crate::avif::open(input, limits),
+        #[cfg(not(feature = "avif"))]
+        Format::Avif => Err(left_out(&input, format)),
     }
 }
 
 /// A format that this program was built without.
-#[cfg(not(feature = "jxl"))]
+#[cfg(not(all(feature = "avif", feature = "jxl")))]
 fn left_out(input: &Input, format: Format) -> Error {
     Error::Unsupported {
         name: input.name().to_owned(),
@@ -105,6 +109,8 @@ fn by_magic(head: &[u8]) -> Option<Format> {
         Some(Format::Qoi)
     } else if head.starts_with(b"\0\0\0\x0cJXL \r\n\x87\n") || head.starts_with(b"\xff\x0a") {
         Some(Format::JpegXl)
+    } else if crate::heif::brands(head).any(|brand| matches!(brand, b"avif" | b"avis")) {
+        Some(Format::Avif)
     } else if head.starts_with(b"DDS ") {
         Some(Format::Dds)
     } else if icon_header(head) {
@@ -219,6 +225,7 @@ fn by_name(name: &str) -> Option<Format> {
         "dds" => Format::Dds,
         "ico" | "cur" => Format::Ico,
         "jxl" => Format::JpegXl,
+        "avif" | "avifs" => Format::Avif,
         _ => return None,
     })
 }

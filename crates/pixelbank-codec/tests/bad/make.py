@@ -419,6 +419,44 @@ bad("jxl-cut-in-header.jxl", LOSSY[:5])
 # Found by fuzzing: a transfer function that is none, of which the library is to make a profile.
 bad("jxl-transfer-of-nothing.jxl", bytes.fromhex("ff0a885b310000000900000000000000010000000000001500018a") + bytes(35))
 
+
+# AVIF.
+AVIF = (HERE.parent / "samples/avif/rgb.avif").read_bytes()
+GRID = (HERE.parent / "samples/avif/grid.avif").read_bytes()
+
+
+def avif_with(old, new, whole=AVIF):
+    """With some bytes changed, which are there once."""
+    assert whole.count(old) == 1, old
+    return whole.replace(old, new)
+
+
+def size_of(width, height):
+    return struct.pack(">4sIII", b"ispe", 0, width, height)
+
+
+NCLX = AVIF[AVIF.index(b"nclx") :][:11]
+STREAM = AVIF[AVIF.index(b"mdat") + 4 :]
+FRAMES = avif_with(struct.pack(">I", len(STREAM)), struct.pack(">I", 9 * len(STREAM)))
+bad("avif-mark-alone.avif", AVIF[: AVIF.index(b"meta") - 4])
+bad("avif-cut.avif", AVIF[:-30])
+bad("avif-cut-in-description.avif", AVIF[: AVIF.index(b"iprp")])
+bad("avif-box-of-nothing.avif", avif_with(struct.pack(">I4s", 14, b"pitm"), struct.pack(">I4s", 3, b"pitm")))
+bad("avif-another-size.avif", avif_with(size_of(77, 43), size_of(78, 43)))
+bad("avif-zero-height.avif", avif_with(size_of(77, 43), size_of(77, 0)))
+bad("avif-too-wide.avif", avif_with(size_of(77, 43), size_of(0x7FFFFFFF, 43)))
+bad("avif-too-many-pixels.avif", avif_with(size_of(77, 43), size_of(60000, 60000)))
+bad("avif-rubbish.avif", AVIF[: -len(STREAM)] + bytes(range(256))[: len(STREAM)].ljust(len(STREAM), b"\x77"))
+bad("avif-damaged-stream.avif", AVIF[: -len(STREAM)] + STREAM[:40] + bytes(byte ^ 0x5A for byte in STREAM[40:]))
+bad("avif-nine-frames.avif", FRAMES + 8 * STREAM)
+bad("avif-matrix-14.avif", avif_with(NCLX, NCLX[:8] + b"\0\x0e" + NCLX[10:]))
+bad("avif-cropped.avif", avif_with(b"pixi", b"clap"))
+bad("avif-grid-of-more.avif", avif_with(b"\0\0\1\2\0\x96\0\x64", b"\0\0\3\2\0\x96\0\x64", GRID))
+bad("avif-grid-too-large.avif", avif_with(b"\0\0\1\2\0\x96\0\x64", b"\0\0\1\2\xff\xff\0\x64", GRID))
+bad("avif-grid-of-others.avif", avif_with(b"dimg\0\1\0\6\0\2", b"dimg\0\1\0\6\0\x63", GRID))
+bad("avif-grid-of-itself.avif", avif_with(b"dimg\0\1\0\6\0\2", b"dimg\0\1\0\6\0\1", GRID))
+bad("avif-nothing-shown.avif", avif_with(b"pitm\0\0\0\0\0\1", b"pitm\0\0\0\0\0\x63"))
+
 for old in HERE.iterdir():
     if old.suffix != ".py" and old.name not in FILES:
         old.unlink()

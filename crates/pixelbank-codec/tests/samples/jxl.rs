@@ -5,7 +5,7 @@ use zune_core::colorspace::ColorSpace;
 use zune_core::options::EncoderOptions;
 use zune_jpegxl::JxlSimpleEncoder;
 
-use super::{Known, Sample, format, scene};
+use super::{Known, Sample, foreign, format, scene};
 
 const SIZE: Size = Size::new(77, 43);
 
@@ -21,6 +21,7 @@ pub fn samples() -> Vec<Sample> {
         // Larger than a group, and more than one band of them.
         lossless("groups.jxl", Size::new(300, 530), Gray, U8),
         foreign(
+            Format::JpegXl,
             "lossy.jxl",
             include_bytes!("jxl/lossy.jxl"),
             include_bytes!("jxl/lossy.pixels"),
@@ -29,6 +30,7 @@ pub fn samples() -> Vec<Sample> {
             1,
         ),
         foreign(
+            Format::JpegXl,
             "alpha.jxl",
             include_bytes!("jxl/alpha.jxl"),
             include_bytes!("jxl/alpha.pixels"),
@@ -37,6 +39,7 @@ pub fn samples() -> Vec<Sample> {
             1,
         ),
         foreign(
+            Format::JpegXl,
             "progressive.jxl",
             include_bytes!("jxl/progressive.jxl"),
             include_bytes!("jxl/progressive.pixels"),
@@ -45,6 +48,7 @@ pub fn samples() -> Vec<Sample> {
             0,
         ),
         foreign(
+            Format::JpegXl,
             "sixteen.jxl",
             include_bytes!("jxl/sixteen.jxl"),
             include_bytes!("jxl/sixteen.pixels"),
@@ -53,6 +57,7 @@ pub fn samples() -> Vec<Sample> {
             0,
         ),
         foreign(
+            Format::JpegXl,
             "float.jxl",
             include_bytes!("jxl/float.jxl"),
             include_bytes!("jxl/float.pixels"),
@@ -62,6 +67,7 @@ pub fn samples() -> Vec<Sample> {
         ),
         // On its side.
         foreign(
+            Format::JpegXl,
             "jpeg.jxl",
             include_bytes!("jxl/jpeg.jxl"),
             include_bytes!("jxl/jpeg.pixels"),
@@ -110,24 +116,4 @@ fn lossless(name: &str, size: Size, channels: Channels, sample: SampleType) -> S
         .encode(&mut bytes)
         .unwrap();
     Sample::exact(name, bytes, Format::JpegXl, size, pixels, data)
-}
-
-fn foreign(
-    name: &str,
-    bytes: &[u8],
-    data: &[u8],
-    size: Size,
-    pixels: PixelFormat,
-    tolerance: u8,
-) -> Sample {
-    let mut data = data.to_vec();
-    if cfg!(target_endian = "big") {
-        for sample in data.chunks_exact_mut(pixels.sample.bytes()) {
-            sample.reverse();
-        }
-    }
-    let bytes = bytes.to_vec();
-    let mut sample = Sample::exact(name, bytes, Format::JpegXl, size, pixels, data);
-    sample.subimages[0].tolerance = tolerance;
-    sample
 }

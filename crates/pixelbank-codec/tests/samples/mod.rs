@@ -5,6 +5,8 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 mod apng;
+#[cfg(feature = "avif")]
+mod avif;
 mod bmp;
 mod dds;
 mod exr;
@@ -92,6 +94,8 @@ pub fn all() -> Vec<Sample> {
         ico::samples(),
         #[cfg(feature = "jxl")]
         jxl::samples(),
+        #[cfg(feature = "avif")]
+        avif::samples(),
     ]
     .concat()
 }
@@ -116,8 +120,33 @@ pub fn large() -> Vec<Sample> {
         ico::large(size),
         #[cfg(feature = "jxl")]
         jxl::large(size),
+        #[cfg(feature = "avif")]
+        avif::large(size),
     ]
     .concat()
+}
+
+/// A file that another program has written and read.
+#[cfg(any(feature = "avif", feature = "jxl"))]
+fn foreign(
+    format: Format,
+    name: &str,
+    bytes: &[u8],
+    data: &[u8],
+    size: Size,
+    pixels: PixelFormat,
+    tolerance: u8,
+) -> Sample {
+    let mut data = data.to_vec();
+    if cfg!(target_endian = "big") {
+        for sample in data.chunks_exact_mut(pixels.sample.bytes()) {
+            sample.reverse();
+        }
+    }
+    let bytes = bytes.to_vec();
+    let mut sample = Sample::exact(name, bytes, format, size, pixels, data);
+    sample.subimages[0].tolerance = tolerance;
+    sample
 }
 
 pub fn format(channels: Channels, sample: SampleType) -> PixelFormat {
