@@ -38,6 +38,10 @@ pub enum Error {
     /// The cache could not start its threads.
     #[error("the cache cannot start a thread: {0}")]
     Threads(Arc<std::io::Error>),
+    /// The system does not watch a folder.
+    #[cfg(feature = "watch")]
+    #[error("cannot be watched: {0}")]
+    Watch(Arc<notify::Error>),
 }
 
 impl From<pixelbank_codec::Error> for Error {

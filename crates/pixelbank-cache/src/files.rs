@@ -325,6 +325,15 @@ impl Files {
         self.sweep();
     }
 
+    /// Whether a file is known and not any more what it was when it was described; with `in_any_case`, whether it is known.
+    #[cfg(feature = "watch")]
+    pub fn is_changed(&self, key: &OsStr, in_any_case: bool) -> bool {
+        let Some(file) = self.table.read().find(key).cloned() else {
+            return false;
+        };
+        in_any_case || file.stamp != self.readers.source().stamp(&file.key)
+    }
+
     /// The names of files that are not any more what they were when they were described.
     pub fn changed(&self) -> Vec<OsString> {
         let source = self.readers.source();

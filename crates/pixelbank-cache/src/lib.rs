@@ -22,7 +22,8 @@
 //! ```
 //!
 //! Calls block; none of them holds a lock while a file is read or decoded. Not for pixels that change: a file that is
-//! rewritten is seen once it is [invalidated](Cache::invalidate), or [looked for](Cache::invalidate_changed).
+//! rewritten is seen once it is [invalidated](Cache::invalidate), or [looked for](Cache::invalidate_changed); with the feature
+//! `watch`, a `Watch` on its folder does the former.
 #![forbid(unsafe_code)]
 
 mod cache;
@@ -47,6 +48,8 @@ mod stats;
 mod store;
 mod twins;
 mod udim;
+#[cfg(feature = "watch")]
+mod watch;
 mod workers;
 
 pub use cache::{Cache, CacheOptions};
@@ -60,3 +63,5 @@ pub use source::{Io, Source, Stamp};
 pub use stats::{FileStats, Stats};
 pub use store::{Policy, Tile};
 pub use udim::Udim;
+#[cfg(feature = "watch")]
+pub use watch::Watch;

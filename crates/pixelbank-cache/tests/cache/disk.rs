@@ -13,32 +13,32 @@ use pixelbank_codec::{Decoder, Limits};
 use super::*;
 
 /// A picture of one shade of grey.
-fn gray(side: usize, shade: u8) -> Vec<u8> {
+pub fn gray(side: usize, shade: u8) -> Vec<u8> {
     let mut file = format!("P5\n{side} {side}\n255\n").into_bytes();
     file.resize(file.len() + side * side, shade);
     file
 }
 
-fn folder() -> tempfile::TempDir {
+pub fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
 }
 
-fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+pub fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     let path = folder.join(name);
     fs::write(&path, bytes).unwrap();
     path
 }
 
-fn files(bank: &Bank, source: FileSource) -> Cache {
+pub fn files(bank: &Bank, source: FileSource) -> Cache {
     Cache::new(bank, CacheOptions::from_source("files", source)).unwrap()
 }
 
-fn source() -> FileSource {
+pub fn source() -> FileSource {
     FileSource::new(Limits::default())
 }
 
 /// The shade of the first pixel.
-fn shade(cache: &Cache, key: impl AsRef<OsStr>) -> Result<u8, Error> {
+pub fn shade(cache: &Cache, key: impl AsRef<OsStr>) -> Result<u8, Error> {
     let image = cache.image(key.as_ref(), &Wait::forever())?;
     let mut pixel = [0];
     let region = Region {

@@ -5,6 +5,8 @@ mod disk;
 mod generated;
 mod reading;
 mod stress;
+#[cfg(feature = "watch")]
+mod watching;
 
 use std::ffi::OsStr;
 use std::sync::Barrier;
