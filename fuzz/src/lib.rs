@@ -21,7 +21,25 @@ pub const FORMATS: &[(&str, &[u8], &[&str])] = &[
     ("dds", b"DDS ", &["dds"]),
     ("ico", b"\0\0", &["ico", "cur"]),
     ("jxl", b"", &["jxl"]),
+    ("avif", b"", &["avif"]),
 ];
+
+/// Leaves panics of libraries to those who catch them: the codec tells them as damage. libFuzzer's own hook would end the
+/// process at any panic. One that nobody catches ends it still.
+pub fn allow_caught_panics() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let previous = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let is_ours = panic.location().is_none_or(|place| {
+                !place.file().contains("/registry/src/") && !place.file().contains("/library/")
+            });
+            if is_ours {
+                previous(panic);
+            }
+        }));
+    });
+}
 
 /// Small, so that a run spends its time on the parsers rather than on filling memory.
 fn limits() -> Limits {

@@ -23,6 +23,7 @@ import exr_files
 import jpeg_files
 import png_files
 import small_files
+import texture_files
 import tiff_files
 from case import Refused, read_with_oiio
 
@@ -32,6 +33,7 @@ GROUPS = {
     "TIFF": tiff_files,
     "OpenEXR": exr_files,
     "AVIF": avif_files,
+    "textures": texture_files,
     "others": small_files,
 }
 

@@ -1,3 +1,4 @@
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -8,9 +9,9 @@ use pixelbank_image::{
 use re_rav1d::dav1d::Picture;
 
 use super::color::{Matrix, Rows};
-use super::stream::{self, Coding, MAX_FRAMES};
+use super::stream::{self, Coding, Outline};
 use crate::bands::Bands;
-use crate::heif::{Color, Container, Item, Nclx, Property, read_item};
+use crate::heif::{Color, Container, Item, Nclx, Property, read_parts};
 use crate::request::{accept, check_size, find, malformed};
 use crate::{Band, Decoder, Error, Flow, Format, ImageInfo, Input, Limits, MetadataBlocks, Region};
 
@@ -25,6 +26,9 @@ const MAX_PICTURES: usize = 1 << 12;
 
 /// The transfer function of H.273 that is none.
 const LINEAR: u16 = 8;
+
+/// Bytes of a stream within which its sequence's header stands.
+const HEAD_BYTES: u64 = 256;
 
 /// Lists of a few entries, names, errors.
 const FIXED_BYTES: u64 = 16 << 10;
@@ -153,6 +157,7 @@ fn is_alpha(container: &Container, item: &Item) -> bool {
 struct Planes {
     grid: TileGrid,
     coding: Coding,
+    has_grain: bool,
     /// By rows.
     items: Vec<Item>,
 }
@@ -177,7 +182,7 @@ impl Planes {
                 if item.bytes() > 12 {
                     return Err(damaged("its grid makes no sense"));
                 }
-                let grid = read_item(input, item, Format::Avif)?;
+                let grid = read_parts(input, &item.parts, Format::Avif)?;
                 let (count, size) = grid_of(&grid).ok_or_else(|| damaged("its grid ends early"))?;
                 let items: Option<Vec<Item>> = container
                     .referred(b"dimg", item.id)
@@ -225,31 +230,47 @@ impl Planes {
         if (grid.columns(), grid.rows()) != (count.width, count.height) {
             return Err(damaged("the parts of its grid do not cover it"));
         }
+        let head = first_bytes(&items[0].parts, HEAD_BYTES);
+        let head = read_parts(input, &head, Format::Avif)?;
         Ok(Self {
             grid,
             coding,
+            has_grain: Outline::of(&head).is_some_and(|outline| outline.has_grain),
             items,
         })
     }
 
-    /// An upper bound of what decoding one of the streams holds.
-    fn stream_bytes(&self, frames: u32) -> u64 {
-        let longest = self.items.iter().map(Item::bytes).max().unwrap_or(0);
-        stream::library_bytes(self.grid.tile, self.coding, frames) + longest
+    /// Bytes of the planes of one stream; those with grain stand beside those without.
+    fn plane_bytes(&self) -> u64 {
+        let copies = if self.has_grain { 2 } else { 1 };
+        copies * stream::plane_bytes(self.grid.tile, self.coding)
     }
 
-    fn decode(&self, input: &mut Input, index: usize, limit: u64) -> Result<Picture, Error> {
+    /// An upper bound of what decoding one of the streams holds beside its planes.
+    fn library_bytes(&self) -> u64 {
+        let longest = self.items.iter().map(Item::bytes).max().unwrap_or(0);
+        stream::library_bytes(self.grid.tile, self.coding) + longest
+    }
+
+    fn decode(&self, input: &mut Input, index: usize) -> Result<Picture, Error> {
         let name = input.name().to_owned();
-        let bytes = read_item(input, &self.items[index], Format::Avif)?;
-        let frames = stream::count_frames(&bytes)
+        let bytes = read_parts(input, &self.items[index].parts, Format::Avif)?;
+        let outline = Outline::of(&bytes)
             .ok_or_else(|| malformed(&name, Format::Avif, "its stream ends early"))?;
-        // Nearly all have one, which is what was announced.
-        if frames > MAX_FRAMES || (frames > 1 && self.stream_bytes(frames) > limit) {
+        // What was announced is for one frame.
+        if outline.frames > 1 {
             return Err(Error::Unsupported {
                 name,
                 format: Format::Avif,
-                feature: format!("a picture of {frames} frames"),
+                feature: format!("a picture of {} frames", outline.frames),
             });
+        }
+        if outline.has_grain && !self.has_grain {
+            return Err(malformed(
+                &name,
+                Format::Avif,
+                "the parts of its grid differ",
+            ));
         }
         let (size, coding) = (self.grid.tile, self.coding);
         // Nothing that it works on outlives the call.
@@ -258,6 +279,12 @@ impl Planes {
         }))
         .unwrap_or_else(|_| Err(malformed(&name, Format::Avif, "its stream makes no sense")))
     }
+}
+
+/// The parts of an item up to so many bytes.
+fn first_bytes(parts: &[Range<u64>], max: u64) -> Vec<Range<u64>> {
+    let first = parts.first().cloned().unwrap_or_default();
+    vec![first.start..first.end.min(first.start + max)]
 }
 
 /// Columns and rows, and the size of the picture, as a grid describes them.
@@ -295,14 +322,6 @@ struct AvifDecoder {
     xmp: Option<Item>,
 }
 
-impl AvifDecoder {
-    /// What the library may hold: pictures of one frame, and what is left of the one before is kept.
-    fn stream_limit(&self) -> u64 {
-        let alpha = self.alpha.as_ref().map_or(0, |alpha| alpha.stream_bytes(1));
-        self.planes.stream_bytes(1) + alpha
-    }
-}
-
 impl Decoder for AvifDecoder {
     fn info(&self) -> &Arc<ImageInfo> {
         &self.info
@@ -312,7 +331,12 @@ impl Decoder for AvifDecoder {
         let Ok((spec, _)) = find(&self.info, region, &self.name) else {
             return 0;
         };
-        self.stream_limit()
+        let alpha = self.alpha.as_ref();
+        // One after the other, with the picture of the first kept.
+        let library = (self.planes.library_bytes()).max(alpha.map_or(0, Planes::library_bytes));
+        self.planes.plane_bytes()
+            + alpha.map_or(0, Planes::plane_bytes)
+            + library
             + Rows::room_bytes(self.planes.grid.tile.width)
             + Bands::buffer_bytes(region.rect.size(), spec.format)
             + FIXED_BYTES
@@ -336,7 +360,6 @@ impl Decoder for AvifDecoder {
         }
         let (spec, _) = find(&self.info, region, &self.name)?;
         let format = spec.format;
-        let limit = self.stream_limit();
         let grid = self.planes.grid;
         let (columns, rows) = grid.touching(region.rect);
         for row in rows {
@@ -344,9 +367,9 @@ impl Decoder for AvifDecoder {
                 let tile = grid.rect(column, row);
                 let part = tile.intersect(region.rect);
                 let index = grid.index(column, row) as usize;
-                let color = self.planes.decode(&mut self.input, index, limit)?;
+                let color = self.planes.decode(&mut self.input, index)?;
                 let alpha = match &self.alpha {
-                    Some(alpha) => Some(alpha.decode(&mut self.input, index, limit)?),
+                    Some(alpha) => Some(alpha.decode(&mut self.input, index)?),
                     None => None,
                 };
                 let nclx = self.nclx.unwrap_or_else(|| stream::nclx_of(&color));
@@ -399,7 +422,7 @@ impl AvifDecoder {
     fn block(&mut self, item: &Option<Item>) -> Result<Option<Vec<u8>>, Error> {
         match item {
             Some(item) if item.bytes() <= self.limits.max_metadata_bytes => {
-                match read_item(&mut self.input, item, Format::Avif) {
+                match read_parts(&mut self.input, &item.parts, Format::Avif) {
                     Ok(bytes) => Ok(Some(bytes)),
                     Err(Error::Malformed { .. }) => Ok(None),
                     Err(error) => Err(error),

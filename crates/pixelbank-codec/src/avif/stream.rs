@@ -50,66 +50,97 @@ impl Coding {
     }
 }
 
-/// How many frames a stream has, shown or not: each of them may stay in the library's memory.
-pub(super) fn count_frames(stream: &[u8]) -> Option<u32> {
-    const HEADER: u8 = 3;
-    const FRAME: u8 = 6;
-    let (mut rest, mut frames) = (stream, 0u32);
-    while let Some((&head, behind)) = rest.split_first() {
-        rest = behind;
-        if head & 4 != 0 {
-            rest = rest.get(1..)?;
-        }
-        // Without a length, the unit is the last one.
-        let mut length = rest.len();
-        if head & 2 != 0 {
-            let mut number = 0u64;
-            let mut taken = 0;
-            loop {
-                let byte = *rest.get(taken)?;
-                number |= u64::from(byte & 0x7f) << (7 * taken);
-                taken += 1;
-                if byte & 0x80 == 0 {
-                    break;
-                }
-                if taken == 8 {
-                    return None;
-                }
-            }
-            rest = &rest[taken..];
-            length = usize::try_from(number).ok()?;
-        }
-        rest = rest.get(length..)?;
-        frames += u32::from(matches!(head >> 3 & 15, HEADER | FRAME));
-    }
-    Some(frames)
+/// What a stream consists of, as far as memory depends on it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Outline {
+    /// Frames, shown or not: each of them may stay in the library's memory.
+    pub frames: u32,
+    /// Whether grain may be laid over a copy of the picture.
+    pub has_grain: bool,
 }
 
-/// An upper bound of what the library holds while it decodes a picture of that size, having seen `frames` frames: measured with
-/// a counting allocator and rounded up.
-pub(super) fn library_bytes(size: Size, coding: Coding, frames: u32) -> u64 {
-    // Planes have whole superblocks, and an edge.
-    let side = |side: u32| (u64::from(side).next_multiple_of(128)) + 128;
-    let pixels = side(size.width) * side(size.height);
+impl Outline {
+    /// Of a stream, or of its beginning. `None` where its units make no sense.
+    pub(super) fn of(stream: &[u8]) -> Option<Self> {
+        const SEQUENCE: u8 = 1;
+        const HEADER: u8 = 3;
+        const FRAME: u8 = 6;
+        let (mut rest, mut outline) = (stream, Self::default());
+        while let Some((&head, behind)) = rest.split_first() {
+            rest = behind;
+            if head & 4 != 0 {
+                rest = rest.get(1..)?;
+            }
+            // Without a length, the unit is the last one.
+            let mut length = rest.len();
+            if head & 2 != 0 {
+                let mut number = 0u64;
+                let mut taken = 0;
+                loop {
+                    let byte = *rest.get(taken)?;
+                    number |= u64::from(byte & 0x7f) << (7 * taken);
+                    taken += 1;
+                    if byte & 0x80 == 0 {
+                        break;
+                    }
+                    if taken == 8 {
+                        return None;
+                    }
+                }
+                rest = &rest[taken..];
+                length = usize::try_from(number).ok()?;
+            }
+            match head >> 3 & 15 {
+                SEQUENCE => outline.has_grain |= ends_with_grain(rest.get(..length)?),
+                HEADER | FRAME => outline.frames += 1,
+                _ => {}
+            }
+            rest = rest.get(length..).unwrap_or_default();
+        }
+        Some(outline)
+    }
+}
+
+/// The last bit of a sequence's header, in front of the one that ends it.
+fn ends_with_grain(header: &[u8]) -> bool {
+    let Some(at) = header.iter().rposition(|&byte| byte != 0) else {
+        return false;
+    };
+    let end = header[at].trailing_zeros();
+    if end < 7 {
+        header[at] >> (end + 1) & 1 != 0
+    } else {
+        at > 0 && header[at - 1] & 1 != 0
+    }
+}
+
+/// Bytes of the planes of a picture, as the library lays them out: whole superblocks, and an edge.
+pub(super) fn plane_bytes(size: Size, coding: Coding) -> u64 {
+    let pixels = padded(size.width) * padded(size.height);
     let samples = match (coding.is_gray, coding.halves) {
         (true, _) => pixels,
         (_, (true, true)) => pixels * 3 / 2,
         (_, (true, false)) => pixels * 2,
         _ => pixels * 3,
     };
-    let planes = samples * coding.sample_bytes();
-    // Modes and vectors of blocks of 4×4 and 8×8, and rows that filters keep.
-    let blocks = pixels / 2;
-    let rows = side(size.width) * 64 * coding.sample_bytes();
-    // One more for grain that is put on a copy.
-    planes * u64::from(frames + 1) + blocks * u64::from(frames) + rows + FIXED_BYTES
+    samples * coding.sample_bytes()
+}
+
+fn padded(side: u32) -> u64 {
+    u64::from(side).next_multiple_of(128)
+}
+
+/// An upper bound of what the library holds beside the planes while it decodes a picture: measured with a counting allocator
+/// and rounded up.
+pub(super) fn library_bytes(size: Size, coding: Coding) -> u64 {
+    // Modes and vectors of small blocks, and rows that filters keep.
+    let blocks = padded(size.width) * padded(size.height) / 2;
+    let rows = padded(size.width) * 64 * coding.sample_bytes();
+    blocks + rows + FIXED_BYTES
 }
 
 /// Contexts, tables of probabilities and room for coefficients.
-const FIXED_BYTES: u64 = 3 << 20;
-
-/// Frames that a still picture may have: its layers.
-pub(super) const MAX_FRAMES: u32 = 8;
+const FIXED_BYTES: u64 = 1 << 20;
 
 /// Decodes the picture of a stream, which must be of that size and coding.
 pub(super) fn decode(
@@ -201,16 +232,30 @@ mod tests {
 
     #[test]
     fn frames_are_counted_and_nonsense_is_seen() {
+        let outline = |stream: &[u8]| Outline::of(stream);
         // A temporal delimiter, a sequence header, a frame, and one that goes on to the end.
-        let stream = [0x12, 0, 0x0a, 2, 9, 9, 0x32, 3, 1, 2, 3, 0x30, 7, 7];
-        assert_eq!(count_frames(&stream), Some(2));
-        assert_eq!(count_frames(&[]), Some(0));
-        assert_eq!(count_frames(&[0x32, 9, 1]), None);
-        assert_eq!(
-            count_frames(&[0x32, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]),
-            None
-        );
-        assert_eq!(count_frames(&[0x36]), None);
+        let stream = [0x12, 0, 0x0a, 2, 9, 8, 0x32, 3, 1, 2, 3, 0x30, 7, 7];
+        let frames = |frames, has_grain| Some(Outline { frames, has_grain });
+        assert_eq!(outline(&stream), frames(2, false));
+        assert_eq!(outline(&[]), frames(0, false));
+        let too_long = [0x32, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1];
+        assert_eq!(outline(&too_long), None);
+        assert_eq!(outline(&[0x36]), None);
+        assert_eq!(outline(&[0x0a, 9, 1]), None);
+    }
+
+    #[test]
+    fn grain_is_told_by_the_last_bit_of_the_sequence() {
+        for (header, grain) in [
+            (&[9u8, 0b1100_0000][..], true),
+            (&[9, 0b0100_0000], false),
+            (&[9, 0b1000_0000], true),
+            (&[8, 0b1000_0000], false),
+            (&[8, 3, 0, 0], true),
+            (&[0, 0], false),
+        ] {
+            assert_eq!(ends_with_grain(header), grain, "{header:?}");
+        }
     }
 
     #[test]

@@ -203,12 +203,17 @@ impl Container {
     }
 }
 
-/// The bytes of an item, one part after the other.
-pub(crate) fn read_item(input: &mut Input, item: &Item, format: Format) -> Result<Vec<u8>, Error> {
+/// The bytes of the parts of an item, one after the other.
+pub(crate) fn read_parts(
+    input: &mut Input,
+    parts: &[Range<u64>],
+    format: Format,
+) -> Result<Vec<u8>, Error> {
     let name = input.name().to_owned();
-    let mut bytes = zeroed(&name, item.bytes())?;
+    let bytes = parts.iter().map(|part| part.end - part.start).sum();
+    let mut bytes = zeroed(&name, bytes)?;
     let mut rest = &mut bytes[..];
-    for part in &item.parts {
+    for part in parts {
         let (front, behind) = rest.split_at_mut((part.end - part.start) as usize);
         input
             .seek(SeekFrom::Start(part.start))

@@ -7,7 +7,7 @@ mod boxes;
 mod items;
 
 #[cfg(feature = "avif")]
-pub(crate) use items::{Color, Container, Item, Nclx, Property, read_item};
+pub(crate) use items::{Color, Container, Item, Nclx, Property, read_parts};
 
 /// The brands in the first bytes of a file, if it begins with a list of them: the major one first.
 pub(crate) fn brands(head: &[u8]) -> impl Iterator<Item = &[u8; 4]> {
