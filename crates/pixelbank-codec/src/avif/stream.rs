@@ -140,7 +140,7 @@ pub(super) fn library_bytes(size: Size, coding: Coding) -> u64 {
 }
 
 /// Contexts, tables of probabilities and room for coefficients.
-const FIXED_BYTES: u64 = 1 << 20;
+const FIXED_BYTES: u64 = 768 << 10;
 
 /// Decodes the picture of a stream, which must be of that size and coding.
 pub(super) fn decode(

@@ -33,10 +33,8 @@ pub fn samples() -> Vec<Sample> {
     ]
 }
 
-/// The grid is there for its parts.
 pub fn large(_: Size) -> Vec<Sample> {
-    let grid = samples().remove(5);
-    let large = Sample {
+    vec![Sample {
         name: "large.avif".to_owned(),
         bytes: include_bytes!("avif/large.avif").to_vec(),
         format: Format::Avif,
@@ -46,6 +44,5 @@ pub fn large(_: Size) -> Vec<Sample> {
             data: None,
             tolerance: 0,
         }],
-    };
-    vec![large, grid]
+    }]
 }
