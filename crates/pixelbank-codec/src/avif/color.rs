@@ -214,7 +214,7 @@ impl Rows {
 /// Of `count` samples at half the density, lying between two pixels each: the one nearest to pixel `at`, and the next.
 fn neighbours(at: usize, count: usize) -> (usize, usize) {
     let near = at / 2;
-    let far = if at % 2 == 0 {
+    let far = if at.is_multiple_of(2) {
         near.saturating_sub(1)
     } else {
         (near + 1).min(count - 1)

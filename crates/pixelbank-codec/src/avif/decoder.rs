@@ -211,7 +211,7 @@ impl Planes {
             let record = container
                 .properties(part)
                 .find_map(|property| match property {
-                    Property::Codec(kind, record) if kind == b"av1C" => Coding::of(record),
+                    Property::Codec([b'a', b'v', b'1', b'C'], record) => Coding::of(record),
                     _ => None,
                 });
             let (Some(size), Some(record)) = (size, record) else {
@@ -231,7 +231,7 @@ impl Planes {
             return Err(damaged("the parts of its grid do not cover it"));
         }
         let head = first_bytes(&items[0].parts, HEAD_BYTES);
-        let head = read_parts(input, &head, Format::Avif)?;
+        let head = read_parts(input, &[head], Format::Avif)?;
         Ok(Self {
             grid,
             coding,
@@ -281,10 +281,10 @@ impl Planes {
     }
 }
 
-/// The parts of an item up to so many bytes.
-fn first_bytes(parts: &[Range<u64>], max: u64) -> Vec<Range<u64>> {
+/// So many bytes of the first part of an item.
+fn first_bytes(parts: &[Range<u64>], max: u64) -> Range<u64> {
     let first = parts.first().cloned().unwrap_or_default();
-    vec![first.start..first.end.min(first.start + max)]
+    first.start..first.end.min(first.start.saturating_add(max))
 }
 
 /// Columns and rows, and the size of the picture, as a grid describes them.
