@@ -99,7 +99,7 @@ test-gpu: ## The object pool on the NVIDIA device of this machine
 # A stable compiler allows the sanitizer when it is told to; it needs a build of its own, and so is not part of `make test`.
 test-sanitized: ## The object pool, which has unsafe code, under AddressSanitizer
 	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target/sanitized \
-		cargo test $(LOCKED) -p pixelbank-pool --target $(shell rustc -vV | sed -n 's/^host: //p')
+		cargo test $(LOCKED) -p pixelbank-pool --lib --tests --target $(shell rustc -vV | sed -n 's/^host: //p')
 
 .PHONY: oiio iiif e2e
 oiio: program ## Pixels of every kind of file, compared with OpenImageIO's
