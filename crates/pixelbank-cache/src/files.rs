@@ -18,6 +18,7 @@ use crate::flight::Flights;
 use crate::intern::Interner;
 use crate::made::Made;
 use crate::readers::{Reader, Readers};
+use crate::run::Run;
 use crate::source::Stamp;
 use crate::stats::FileCounters;
 use crate::twins::Twins;
@@ -35,6 +36,7 @@ pub(crate) struct File {
     pub stamp: Option<Stamp>,
     pub counters: FileCounters,
     pub made: Made,
+    pub run: Run,
     last_use: AtomicU64,
     /// Other spellings of the name in the table.
     aliases: AtomicU32,
@@ -202,6 +204,7 @@ impl Files {
                 stamp,
                 counters: FileCounters::default(),
                 made: Made::default(),
+                run: Run::default(),
                 last_use: AtomicU64::new(self.now()),
                 aliases: AtomicU32::new(0),
                 reservation,

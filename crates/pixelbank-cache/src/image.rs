@@ -9,6 +9,7 @@ use pixelbank_memory::{Resource, Wait, format_bytes};
 
 use crate::cache::Inner;
 use crate::files::File;
+use crate::level::Source;
 use crate::load::{Place, copy_common};
 use crate::prefetch::{Job, Prefetch};
 use crate::readers::Reader;
@@ -229,6 +230,9 @@ impl Image {
 
     /// One tile of a level, not copied.
     ///
+    /// Whoever asks for one tile after the other, from left to right and row by row, finds the next ones loaded: some
+    /// calls load a few tiles more than was asked for, on several threads.
+    ///
     /// # Errors
     /// As [`read`](Self::read).
     pub fn tile(
@@ -245,6 +249,9 @@ impl Image {
             return Ok(tile);
         }
         stats::add(&self.cache.counters.misses, 1);
+        if !matches!(place.the_level.source, Source::Pass { .. }) {
+            return self.cache.load_run(place, column, row, wait);
+        }
         let mut found = None;
         self.cache
             .tiles(place, &[(column, row)], wait, &mut |_, tile| {

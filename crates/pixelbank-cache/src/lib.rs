@@ -42,10 +42,12 @@ mod pass;
 mod prefetch;
 mod pyramid;
 mod readers;
+mod run;
 mod source;
 mod spill;
 mod stats;
 mod store;
+mod together;
 mod twins;
 mod udim;
 #[cfg(feature = "watch")]

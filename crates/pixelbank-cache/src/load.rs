@@ -119,19 +119,11 @@ impl Inner {
                 .passes
                 .fetch(self, place, native, positions, wait, each);
         }
-        for (at, &(column, row)) in positions.iter().enumerate() {
-            if wait.is_cancelled() {
-                return Err(Error::GaveUp {
-                    what: place.describe(),
-                });
-            }
-            each(at, &self.tile(place, column, row, wait)?)?;
-        }
-        Ok(())
+        self.load_together(place, positions, wait, each)
     }
 
     /// One tile of a level that is not made by passes.
-    fn tile(
+    pub fn tile(
         self: &Arc<Self>,
         place: Place<'_>,
         column: u32,

@@ -74,6 +74,10 @@ impl Workers {
         Ok(workers)
     }
 
+    pub fn n_threads(&self) -> usize {
+        self.threads.len()
+    }
+
     pub fn submit(&self, priority: u8, work: impl FnOnce() + Send + 'static) {
         let mut queue = self.shared.queue.lock();
         queue.n_submitted += 1;
