@@ -130,6 +130,18 @@ impl Inner {
         row: u32,
         wait: &Wait,
     ) -> Result<Tile, Error> {
+        let mut cost = Duration::ZERO;
+        self.tile_at_cost(place, (column, row), wait, &mut cost)
+    }
+
+    /// The same; adds to `cost` what making it took, if it had to be made.
+    fn tile_at_cost(
+        self: &Arc<Self>,
+        place: Place<'_>,
+        (column, row): (u32, u32),
+        wait: &Wait,
+        cost: &mut Duration,
+    ) -> Result<Tile, Error> {
         let level = place.the_level;
         let grid = level.grid();
         let index = grid.index(column, row);
@@ -163,9 +175,10 @@ impl Inner {
                 let started = Instant::now();
                 let made = self.make(place, columns.clone(), row, wait);
                 flew = started.elapsed();
-                let tiles = made?;
-                let nanos = flew.as_nanos() as u64 / tiles.len() as u64;
-                let kept = columns.clone().zip(tiles).map(|(column, tile)| {
+                let made = made?;
+                *cost += made.cost;
+                let nanos = made.cost.as_nanos() as u64 / made.tiles.len() as u64;
+                let kept = columns.clone().zip(made.tiles).map(|(column, tile)| {
                     let index = grid.index(column, row);
                     self.count_made(place, index);
                     self.store.insert(place.key(index), tile, nanos)
@@ -185,11 +198,11 @@ impl Inner {
         columns: Range<u32>,
         row: u32,
         wait: &Wait,
-    ) -> Result<Vec<Tile>, Error> {
+    ) -> Result<Made, Error> {
         let native = match place.the_level.source {
             Source::Tiles { native } | Source::Rows { native } => native,
             Source::Finer | Source::Pass { .. } => {
-                return Ok(vec![self.halve(place, columns.start, row, wait)?]);
+                return self.halve(place, columns.start, row, wait);
             }
         };
         self.refuse_hopeless(place.file)?;
@@ -267,7 +280,7 @@ impl Inner {
         columns: Range<u32>,
         row: u32,
         wait: &Wait,
-    ) -> Result<Vec<Tile>, Error> {
+    ) -> Result<Made, Error> {
         let (grid, format) = (place.the_level.grid(), place.format());
         let rects: Vec<Rect> = columns.map(|column| grid.rect(column, row)).collect();
         let (first, last) = (rects[0], rects[rects.len() - 1]);
@@ -291,23 +304,31 @@ impl Inner {
             .iter()
             .map(|rect| self.blank(format, rect.size(), wait))
             .collect::<Result<_, _>>()?;
-        self.decode(place.file, &mut reader, &region, &mut |band, pixels| {
-            for (rect, buffer) in rects.iter().zip(&mut buffers) {
-                copy_common(
-                    pixels,
-                    band,
-                    0,
-                    ViewMut::packed(buffer, rect.size(), format)?,
-                    *rect,
-                )?;
-            }
-            Ok(())
-        })?;
+        // What it costs to make them again does not include the wait for memory.
+        let started = Instant::now();
+        if let [buffer] = &mut buffers[..] {
+            let target = ViewMut::packed(buffer, rect.size(), format)?;
+            let decoded = reader.decoder.decode_into(&region, target);
+            self.count_decoded(place.file, format.image_bytes(rect.size()), started);
+            decoded?;
+        } else {
+            self.decode(place.file, &mut reader, &region, &mut |band, pixels| {
+                for (rect, buffer) in rects.iter().zip(&mut buffers) {
+                    let target = ViewMut::packed(buffer, rect.size(), format)?;
+                    copy_common(pixels, band, 0, target, *rect)?;
+                }
+                Ok(())
+            })?;
+        }
+        let cost = started.elapsed();
         self.files.give_back(place.file, reader);
         let tiles = rects.iter().zip(buffers);
-        Ok(tiles
-            .map(|(rect, buffer)| Tile::new(&self.bank, buffer, rect.size(), format))
-            .collect())
+        Ok(Made {
+            tiles: tiles
+                .map(|(rect, buffer)| Tile::new(&self.bank, buffer, rect.size(), format))
+                .collect(),
+            cost,
+        })
     }
 
     /// Runs a decoder with its time and bytes counted.
@@ -330,13 +351,17 @@ impl Inner {
                 }
             }
         });
+        self.count_decoded(file, bytes, started);
+        decoded?;
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn count_decoded(&self, file: &File, bytes: u64, started: Instant) {
         let nanos = started.elapsed().as_nanos() as u64;
         stats::add(&self.counters.decoded_bytes, bytes);
         stats::add(&file.counters.decoded_bytes, bytes);
         stats::add(&self.counters.decode_nanos, nanos);
         stats::add(&file.counters.decode_nanos, nanos);
-        decoded?;
-        failed.map_or(Ok(()), Err)
     }
 
     /// Makes a tile of a level that the file does not have from the tiles of the next finer one.
@@ -346,7 +371,7 @@ impl Inner {
         column: u32,
         row: u32,
         wait: &Wait,
-    ) -> Result<Tile, Error> {
+    ) -> Result<Made, Error> {
         let rect = place.the_level.grid().rect(column, row);
         let format = place.format();
         let Some(finer) = Place::new(place.file, place.subimage, place.level - 1) else {
@@ -361,10 +386,11 @@ impl Inner {
             .working
             .buffer(format.image_bytes(source.size()) as usize, wait)?;
         let (columns, rows) = finer.the_level.grid().touching(source);
+        let mut cost = Duration::ZERO;
         for (fine_column, fine_row) in
             rows.flat_map(|row| columns.clone().map(move |column| (column, row)))
         {
-            let tile = self.tile(finer, fine_column, fine_row, wait)?;
+            let tile = self.tile_at_cost(finer, (fine_column, fine_row), wait, &mut cost)?;
             let at = finer.the_level.grid().rect(fine_column, fine_row);
             copy_common(
                 tile.view(),
@@ -377,6 +403,7 @@ impl Inner {
         let fine = View::packed(&fine, source.size(), format)?;
         let mut buffer = self.blank(format, rect.size(), wait)?;
         let mut target = ViewMut::packed(&mut buffer, rect.size(), format)?;
+        let started = Instant::now();
         for y in 0..rect.height {
             let lower = (2 * y + 1).min(source.height - 1);
             halve_rows(
@@ -387,8 +414,17 @@ impl Inner {
                 target.row_mut(y),
             );
         }
-        Ok(Tile::new(&self.bank, buffer, rect.size(), format))
+        Ok(Made {
+            tiles: vec![Tile::new(&self.bank, buffer, rect.size(), format)],
+            cost: cost + started.elapsed(),
+        })
     }
+}
+
+/// New tiles, and the time that went into their pixels alone: what it would cost to have them again.
+struct Made {
+    tiles: Vec<Tile>,
+    cost: Duration,
 }
 
 /// Copies the pixels that `from`, which lies at `from_rect` of a level, has in common with `into` at `into_rect`, in the

@@ -26,8 +26,27 @@ pub(crate) struct Readers {
     memory: Holder,
     open_files: Holder,
     /// Least recently used first. Their files stay open until the limit on open files wants them closed.
-    idle: Mutex<VecDeque<Reader>>,
+    idle: Mutex<IdleReaders>,
     opens: AtomicU64,
+}
+
+#[derive(Default)]
+struct IdleReaders {
+    list: VecDeque<Reader>,
+    bytes: u64,
+}
+
+impl IdleReaders {
+    fn remove(&mut self, at: usize) -> Option<Reader> {
+        let reader = self.list.remove(at)?;
+        self.bytes -= reader.memory.amount();
+        Some(reader)
+    }
+
+    fn push(&mut self, reader: Reader) {
+        self.bytes += reader.memory.amount();
+        self.list.push_back(reader);
+    }
 }
 
 /// While a header is read, nobody knows how large it is; the limits bound it, and this covers every honest one.
@@ -62,7 +81,7 @@ impl Readers {
         {
             let mut idle = self.idle.lock();
             // The most recently used one is the likeliest to have its buffers warm.
-            let found = idle.iter().rposition(|reader| reader.file == file);
+            let found = idle.list.iter().rposition(|reader| reader.file == file);
             if let Some(reader) = found.and_then(|found| idle.remove(found)) {
                 return Ok(reader);
             }
@@ -91,18 +110,18 @@ impl Readers {
 
     /// Keeps a decoder for the next who needs it.
     pub fn give_back(&self, reader: Reader) {
-        self.idle.lock().push_back(reader);
+        self.idle.lock().push(reader);
     }
 
     /// Closes the idle decoders of a file, or of all.
     pub fn close(&self, file: Option<u64>) {
         let mut closed = Vec::new();
         let mut idle = self.idle.lock();
-        for reader in std::mem::take(&mut *idle) {
+        for reader in std::mem::take(&mut *idle).list {
             if file.is_none_or(|file| reader.file == file) {
                 closed.push(reader);
             } else {
-                idle.push_back(reader);
+                idle.push(reader);
             }
         }
         // Closing calls the system, and the books: not under this lock.
@@ -111,13 +130,12 @@ impl Readers {
 
     /// The bytes of idle decoders.
     pub fn idle_bytes(&self) -> u64 {
-        let idle = self.idle.lock();
-        idle.iter().map(|reader| reader.memory.amount()).sum()
+        self.idle.lock().bytes
     }
 
     /// Closes the decoder that has been idle for the longest time; the bytes that it held.
     pub fn close_oldest(&self) -> Option<u64> {
-        let reader = self.idle.lock().pop_front()?;
+        let reader = self.idle.lock().remove(0)?;
         Some(reader.memory.amount())
     }
 }
@@ -135,7 +153,7 @@ impl Reclaim for Readers {
     fn idle(&self) -> Idle {
         // Some 50 µs to open a file and read its header.
         Idle {
-            amount: self.idle.lock().len() as u64,
+            amount: self.idle.lock().list.len() as u64,
             nanos_per_unit: 50_000.0,
         }
     }

@@ -10,7 +10,7 @@ mod shared;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use pixelbank_memory::{Resource, Wait};
+use pixelbank_memory::{Cancel, Resource, Wait};
 
 use self::shared::Shared;
 use crate::cache::Inner;
@@ -51,8 +51,11 @@ impl Inner {
         }
         let starts = starts(place, positions);
         let end_of = |at: usize| starts.get(at + 1).copied().unwrap_or(positions.len());
-        let shared = self.ask_for_help(place, starts.iter().map(|at| positions[*at]));
-        let _end = End { shared: &shared, wait };
+        let shared = self.ask_for_help(place, starts.iter().map(|at| positions[*at]), wait);
+        let _end = End {
+            shared: &shared,
+            wait,
+        };
         while let Some(at) = self.next(&shared, place, wait)? {
             (starts[at]..end_of(at)).try_for_each(&mut take)?;
         }
@@ -81,8 +84,11 @@ impl Inner {
         let columns = u64::from(grid.columns());
         let position = |index: u64| ((index % columns) as u32, (index / columns) as u32);
         let ahead: Vec<_> = (index + 1..=index + ahead).map(position).collect();
-        let shared = self.ask_for_help(place, ahead.iter().copied());
-        let _end = End { shared: &shared, wait };
+        let shared = self.ask_for_help(place, ahead.iter().copied(), wait);
+        let _end = End {
+            shared: &shared,
+            wait,
+        };
         let tile = self.tile(place, column, row, wait)?;
         // What is wrong with the others is for those to hear who ask for them, and no room is no reason to wait.
         while let Ok(Some(at)) = self.next(&shared, place, wait) {
@@ -97,7 +103,7 @@ impl Inner {
     /// How many tiles behind a missing one may be loaded with it: enough that all threads have something to do, and next to
     /// nothing of the budget.
     fn most_ahead(&self, place: Place<'_>) -> u64 {
-        const MOST_TILES: u64 = 16;
+        const MOST_TILES: u64 = 64;
         const MOST_BYTES: u64 = 2 << 20;
         let is_one_by_one = matches!(place.the_level.source, Source::Tiles { .. });
         if self.prefetchers.n_threads() < 2 || !is_one_by_one {
@@ -111,12 +117,7 @@ impl Inner {
         place.format().image_bytes(place.the_level.tile)
     }
 
-    fn next(
-        &self,
-        shared: &Shared,
-        place: Place<'_>,
-        wait: &Wait,
-    ) -> Result<Option<usize>, Error> {
+    fn next(&self, shared: &Shared, place: Place<'_>, wait: &Wait) -> Result<Option<usize>, Error> {
         let mut waited = Duration::ZERO;
         let next = shared.next(wait, &mut waited);
         stats::add(&self.counters.wait_nanos, waited.as_nanos() as u64);
@@ -128,6 +129,7 @@ impl Inner {
         self: &Arc<Self>,
         place: Place<'_>,
         positions: impl ExactSizeIterator<Item = (u32, u32)>,
+        wait: &Wait,
     ) -> Arc<Shared> {
         let shared = Arc::new(Shared::new(positions.len()));
         let n_helpers = (self.prefetchers.n_threads() - 1).min(positions.len());
@@ -141,6 +143,7 @@ impl Inner {
                 level: place.level,
                 positions: Arc::clone(&positions),
                 shared: Arc::clone(&shared),
+                cancel: wait.cancel().cloned(),
             };
             self.prefetchers.submit(URGENT, move || {
                 helper.run();
@@ -183,6 +186,7 @@ struct Helper {
     level: u32,
     positions: Arc<[(u32, u32)]>,
     shared: Arc<Shared>,
+    cancel: Option<Cancel>,
 }
 
 impl Helper {
@@ -192,6 +196,9 @@ impl Helper {
         let (cache, file) = (self.cache.upgrade()?, self.file.upgrade()?);
         let place = Place::new(&file, self.subimage, self.level)?;
         while let Some(at) = part.take() {
+            if self.cancel.as_ref().is_some_and(Cancel::is_cancelled) {
+                break;
+            }
             let (column, row) = self.positions[at];
             let loaded = cache.tile(place, column, row, &Wait::never());
             match loaded.map(drop) {

@@ -2,7 +2,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use pixelbank_image::{ImageSpec, Rect, View};
+use pixelbank_image::{ImageSpec, Rect, View, ViewMut};
 
 use crate::Error;
 
@@ -142,6 +142,16 @@ pub trait Decoder: Send + fmt::Debug {
         sink: &mut dyn FnMut(Band<'_>) -> Flow,
     ) -> Result<(), Error>;
 
+    /// Decodes `region` straight into `target`, which has its size and the format of the specification: what costs a copy
+    /// less where the decoder can. Holds no more than [`working_bytes`](Self::working_bytes). After an error, the pixels of
+    /// `target` are any.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode), and [`Error::BadRequest`] for a target of another size or format.
+    fn decode_into(&mut self, region: &Region, target: ViewMut<'_>) -> Result<(), Error> {
+        copy_bands(self, region, target)
+    }
+
     /// The metadata, read again from the file at each call; blocks longer than the limit are passed over.
     ///
     /// # Errors
@@ -173,4 +183,34 @@ pub trait Decoder: Send + fmt::Debug {
         let _ = region;
         Ok(None)
     }
+}
+
+/// Decodes by bands, which are copied to their places.
+pub(crate) fn copy_bands<D: Decoder + ?Sized>(
+    decoder: &mut D,
+    region: &Region,
+    mut target: ViewMut<'_>,
+) -> Result<(), Error> {
+    let mut failed = None;
+    decoder.decode(region, &mut |band| {
+        let within = Rect {
+            x: band.rect.x - region.rect.x,
+            y: band.rect.y - region.rect.y,
+            ..band.rect
+        };
+        let place = target.reborrow().crop(within);
+        match place.and_then(|mut place| place.copy_from(band.pixels)) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    })?;
+    failed.map_or(Ok(()), |error| {
+        Err(Error::BadRequest {
+            name: "the target of decoding".to_owned(),
+            reason: error.to_string(),
+        })
+    })
 }

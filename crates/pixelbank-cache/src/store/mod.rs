@@ -54,8 +54,12 @@ struct Shard {
     hits: u64,
 }
 
-/// Entries taken out under one lock, while others wait for it.
+/// The part of all bytes that is freed at once.
+const SPARE: u64 = 1024;
+
+/// Entries taken out under one lock, while others wait for it: of a file that goes, and of those that make room.
 const BATCH: usize = 128;
+const EVICTED_AT_ONCE: usize = 4;
 
 impl Store {
     pub fn new(policy: Policy) -> Self {
@@ -202,13 +206,15 @@ impl Reclaim for Store {
     }
 
     fn reclaim(&self, amount: u64) -> u64 {
+        // A little more than is asked for, so that not every tile that comes in asks.
+        let amount = amount.max(self.bytes.load(Ordering::Relaxed) / SPARE);
         let mut freed = 0;
         while freed < amount {
             // Dropped without a lock: the bank and the allocator have their own.
             let mut gone = Vec::new();
             let mut batch = 0;
             let mut order = self.order.0.lock();
-            while freed + batch < amount && gone.len() < BATCH {
+            while freed + batch < amount && gone.len() < EVICTED_AT_ONCE {
                 let Some(entry) = order.evict(&mut |entry| self.unlink(entry, true)) else {
                     break;
                 };

@@ -27,6 +27,8 @@ impl std::hash::Hash for TileKey {
 #[derive(Clone)]
 pub struct Tile(pub(super) Arc<Pixels>);
 
+/// Eviction looks at many tiles for the counts alone, handles included: these lie in one cache line, ahead of the rest.
+#[repr(C)]
 pub(super) struct Pixels {
     /// Ticks of the store's clock in which it was asked for, since the store last looked.
     pub uses: AtomicU32,

@@ -5,6 +5,7 @@ mod disk;
 mod generated;
 mod reading;
 mod stress;
+mod together;
 #[cfg(feature = "watch")]
 mod watching;
 

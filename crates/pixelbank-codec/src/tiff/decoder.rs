@@ -10,6 +10,7 @@ use super::page::{Compression, Meaning, Page};
 use super::rows::{self, Rows};
 use super::unpack::allocate;
 use super::{metadata, pages};
+use crate::decoder::copy_bands;
 use crate::jpeg::{self, StreamColor};
 use crate::request::{check_working, find};
 use crate::{Band, Decoder, Error, Flow, Format, ImageInfo, Input, Limits, MetadataBlocks, Region};
@@ -324,6 +325,35 @@ impl Decoder for TiffDecoder {
         } else {
             decode_rows(source, page, name, (rect, packed), sink)
         }
+    }
+
+    fn decode_into(&mut self, region: &Region, mut target: ViewMut<'_>) -> Result<(), Error> {
+        let page = self.page(region)?;
+        let rect = region.rect;
+        let is_one_column = !rect.is_empty()
+            && u64::from(rect.x / page.chunk.width)
+                == (rect.right() - 1) / u64::from(page.chunk.width);
+        let goes_straight = page.compression != Compression::Jpeg
+            && is_one_column
+            && (target.size(), target.format()) == (rect.size(), page.format)
+            && target.as_view().is_packed();
+        if !goes_straight {
+            return copy_bands(self, region, target);
+        }
+        let source = &mut *self.source.borrow_mut();
+        let packed = largest_chunk(source, page, rect);
+        let working = working_bytes(page, rect, packed);
+        check_working(source.name(), working, &self.limits)?;
+        let name = LevelName {
+            subimage: region.subimage,
+            level: region.level,
+        };
+        let bytes = page.format.image_bytes(rect.size()) as usize;
+        Rows::new(source, page, name, packed, rect.width)?.read(
+            source,
+            rect,
+            &mut target.data_mut()[..bytes],
+        )
     }
 
     fn metadata(&mut self) -> Result<MetadataBlocks, Error> {

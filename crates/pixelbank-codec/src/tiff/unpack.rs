@@ -88,9 +88,11 @@ enum State {
     /// says where it is damaged.
     DeflateWhole {
         inflate: libdeflater::Decompressor,
+        chunk_bytes: usize,
+        /// Empty until a chunk is read in parts; one that is wanted as a whole goes straight to its place.
         chunk: Vec<u8>,
-        start: usize,
-        end: usize,
+        /// What of `chunk` is still to be read; `None` before it is inflated.
+        left: Option<std::ops::Range<usize>>,
     },
     Lzw(weezl::decode::Decoder),
     PackBits {
@@ -177,9 +179,9 @@ impl Unpacker {
             Compression::None | Compression::Jpeg => State::Plain,
             Compression::Deflate if is_deflate_whole(page) => State::DeflateWhole {
                 inflate: libdeflater::Decompressor::new(),
-                chunk: allocate(source, page.raw_chunk_bytes())?,
-                start: 0,
-                end: 0,
+                chunk_bytes: page.raw_chunk_bytes() as usize,
+                chunk: Vec::new(),
+                left: None,
             },
             Compression::Deflate => State::Deflate(Decompress::new(true)),
             Compression::Lzw => State::Lzw(
@@ -237,20 +239,7 @@ impl Unpacker {
         match &mut self.state {
             State::Plain => {}
             State::Deflate(inflate) => inflate.reset(true),
-            State::DeflateWhole {
-                inflate,
-                chunk,
-                start,
-                end,
-            } => {
-                // The buffer is as large as the largest chunk that was announced.
-                let bytes = self.packed.peek(source)?;
-                *start = 0;
-                match inflate.zlib_decompress(bytes, chunk) {
-                    Ok(bytes) => *end = bytes,
-                    Err(_) => self.state = State::Deflate(Decompress::new(true)),
-                }
-            }
+            State::DeflateWhole { left, .. } => *left = None,
             State::Lzw(lzw) => lzw.reset(),
             State::PackBits {
                 literal, repeat, ..
@@ -337,13 +326,37 @@ impl Unpacker {
                     }
                 }
                 State::DeflateWhole {
-                    chunk, start, end, ..
+                    inflate,
+                    chunk_bytes,
+                    chunk,
+                    left,
                 } => {
-                    if *end - *start < rest.len() {
+                    let Some(left) = left else {
+                        let is_whole = rest.len() == *chunk_bytes;
+                        if !is_whole && chunk.is_empty() {
+                            *chunk = allocate(source, *chunk_bytes as u64)?;
+                        }
+                        let place = if is_whole { &mut *rest } else { &mut chunk[..] };
+                        // What is read at once is as large as the largest chunk that was announced.
+                        let inflated = inflate.zlib_decompress(packed.peek(source)?, place);
+                        match inflated {
+                            Ok(bytes) if is_whole => {
+                                *left = Some(0..0);
+                                done += bytes;
+                                if bytes < *chunk_bytes {
+                                    return Err("its deflate stream ends early".into());
+                                }
+                            }
+                            Ok(bytes) => *left = Some(0..bytes),
+                            Err(_) => self.state = State::Deflate(Decompress::new(true)),
+                        }
+                        continue;
+                    };
+                    if left.len() < rest.len() {
                         return Err("its deflate stream ends early".into());
                     }
-                    rest.copy_from_slice(&chunk[*start..*start + rest.len()]);
-                    *start += rest.len();
+                    rest.copy_from_slice(&chunk[left.start..left.start + rest.len()]);
+                    left.start += rest.len();
                     done = out.len();
                 }
                 State::Lzw(lzw) => {
@@ -503,8 +516,14 @@ impl Unpacker {
                 self.packed.skip(bytes);
                 return Ok(());
             }
-            State::ZstdWhole { start, end, .. } | State::DeflateWhole { start, end, .. } => {
+            State::ZstdWhole { start, end, .. } => {
                 *start = (*end).min(*start + bytes as usize);
+                return Ok(());
+            }
+            State::DeflateWhole {
+                left: Some(left), ..
+            } => {
+                left.start = left.end.min(left.start + bytes as usize);
                 return Ok(());
             }
             _ => {}
