@@ -118,7 +118,8 @@ impl Cache {
         let name = options.name.as_str();
         let readers = Arc::new(Readers::new(bank, name, options.source)?);
         let files = Arc::new(Files::new(bank, name, readers.clone(), tile));
-        let store = Arc::new(Store::new(options.policy));
+        let index = bank.holder(Account::Descriptors, "tile index", name);
+        let store = Arc::new(Store::new(options.policy, index));
         let spills = Arc::new(Spills::new(bank, options.scratch_dir, name)?);
         // The bank holds these weakly: they go with the cache.
         let reclaimers: [Arc<dyn Reclaim>; 4] =

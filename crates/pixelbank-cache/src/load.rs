@@ -262,12 +262,16 @@ impl Inner {
     pub fn blank(&self, format: PixelFormat, size: Size, wait: &Wait) -> Result<Buffer, Error> {
         let bytes = usize::try_from(format.image_bytes(size))
             .map_err(|_| Error::BadRequest(format!("a tile of {size} is larger than memory")))?;
+        self.store.make_room(wait)?;
         Ok(self.tiles.buffer(bytes, wait)?)
     }
 
     /// The same, only from memory that nobody else keeps anything in.
     pub fn blank_if_free(&self, format: PixelFormat, size: Size) -> Option<Buffer> {
         let bytes = usize::try_from(format.image_bytes(size)).ok()?;
+        if !self.store.make_room_if_free() {
+            return None;
+        }
         let reservation = self.tiles.reserve_free(Buffer::footprint(bytes))?;
         Buffer::zeroed(bytes, reservation).ok()
     }

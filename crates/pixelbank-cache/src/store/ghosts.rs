@@ -28,6 +28,8 @@ struct Packed {
     left_window_at: u32,
 }
 
+pub(super) const BYTES_A_TILE: usize = 2 * size_of::<[Packed; 4]>();
+
 /// Scores are kept in units of 1/64.
 const SCORE_UNIT: f32 = 64.0;
 /// Requests in a unit of time, and bytes in a unit of what came in, so that both fit 32 bits.
@@ -41,6 +43,11 @@ impl Ghosts {
         if tiles > self.sets.len() {
             self.sets = vec![Default::default(); tiles.next_power_of_two().max(64)];
         }
+    }
+
+    #[cfg(test)]
+    pub fn table_bytes(&self) -> usize {
+        self.sets.capacity() * size_of::<[Packed; 4]>()
     }
 
     fn place(&self, hash: u64) -> (usize, u16) {

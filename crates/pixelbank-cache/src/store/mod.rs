@@ -7,6 +7,7 @@
 mod ghosts;
 mod order;
 mod policy;
+mod room;
 mod shelf;
 #[cfg(test)]
 mod tests;
@@ -20,10 +21,11 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use parking_lot::Mutex;
-use pixelbank_memory::{Account, Idle, Reclaim};
+use pixelbank_memory::{Account, Error, Holder, Idle, Reclaim, Reservation, Wait};
 
 use self::order::Order;
 pub use self::policy::Policy;
+use self::room::Room;
 use self::shelf::Entry;
 pub use self::tile::Tile;
 pub(crate) use self::tile::TileKey;
@@ -39,6 +41,8 @@ pub(crate) struct Store {
     bytes: AtomicU64,
     evictions: AtomicU64,
     price: AtomicU32,
+    n_tiles: AtomicU64,
+    room: Room,
 }
 
 /// Keeps its content away from what other threads write: a cache line, and the one that is fetched with it.
@@ -62,7 +66,8 @@ const BATCH: usize = 128;
 const EVICTED_AT_ONCE: usize = 4;
 
 impl Store {
-    pub fn new(policy: Policy) -> Self {
+    /// An empty store, whose tables are paid for through `holder`.
+    pub fn new(policy: Policy, holder: Holder) -> Self {
         // Enough that threads seldom meet; a power of two, so that a hash picks one by its upper bits.
         let n = (std::thread::available_parallelism().map_or(4, usize::from) * 8)
             .next_power_of_two()
@@ -75,7 +80,31 @@ impl Store {
             bytes: AtomicU64::new(0),
             evictions: AtomicU64::new(0),
             price: AtomicU32::new(0),
+            n_tiles: AtomicU64::new(0),
+            room: Room::new(holder),
         }
+    }
+
+    /// Pays for what it takes to keep another tile, beside its pixels. To be called without a lock held.
+    pub fn make_room(&self, wait: &Wait) -> Result<(), Error> {
+        self.room.ensure(self.n_tiles.load(Ordering::Relaxed), wait)
+    }
+
+    /// The same, only from memory that nobody else keeps anything in.
+    pub fn make_room_if_free(&self) -> bool {
+        self.room.ensure_free(self.n_tiles.load(Ordering::Relaxed))
+    }
+
+    /// Drops the tables of a store without tiles, and what is remembered of those that were there; what was paid for them.
+    fn drop_tables(&self, order: &mut Order) -> Vec<Reservation> {
+        if order.shelf.len() > 0 {
+            return Vec::new();
+        }
+        order.drop_tables();
+        for shard in &self.shards {
+            shard.0.lock().table = HashTable::new();
+        }
+        self.room.empty()
     }
 
     #[inline]
@@ -129,6 +158,8 @@ impl Store {
                 });
         }
         order.put(key, hash, pixels, cost_nanos);
+        self.n_tiles
+            .store(order.shelf.len() as u64, Ordering::Relaxed);
         self.price.store(order.price().to_bits(), Ordering::Relaxed);
         // Before the lock is let go: whoever removes the tile subtracts.
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -174,7 +205,11 @@ impl Store {
                     break false;
                 }
             };
+            self.n_tiles
+                .store(order.shelf.len() as u64, Ordering::Relaxed);
+            let paid = self.drop_tables(&mut order);
             drop(order);
+            drop(paid);
             let bytes: u64 = gone.iter().map(|entry| entry.pixels.bytes()).sum();
             self.bytes.fetch_sub(bytes, Ordering::Relaxed);
             if is_done {
@@ -222,7 +257,11 @@ impl Reclaim for Store {
                 gone.push(entry);
             }
             self.price.store(order.price().to_bits(), Ordering::Relaxed);
+            self.n_tiles
+                .store(order.shelf.len() as u64, Ordering::Relaxed);
+            let paid = self.drop_tables(&mut order);
             drop(order);
+            drop(paid);
             if gone.is_empty() {
                 break;
             }

@@ -4,15 +4,26 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::ghosts::{Ghost, Ghosts};
+use super::ghosts::{self, Ghost, Ghosts};
 use super::policy::Policy;
-use super::shelf::{Entry, IN_WINDOW, Shelf};
+use super::shelf::{self, Entry, IN_WINDOW, Shelf};
 use super::tile::{Pixels, TileKey};
 use super::worth::{Balance, Scale, cost_weight};
 
 /// Tiles of the main part that are looked at to find one of little worth. More find a poorer one; the hit ratio gains
 /// nothing from 32 where tiles are of one size.
 const SAMPLE: usize = 16;
+
+/// What the tables of the store, and what a tile is beside its pixels, take for each tile, at most: vectors that double have
+/// up to twice what they hold, an index up to two and a quarter times.
+pub(super) const BYTES_A_TILE: u64 = {
+    let window = 2 * 2 * size_of::<(u32, u32)>();
+    let index = 9 * (size_of::<(TileKey, Arc<Pixels>)>() + 1) / 4;
+    // An entry of the list of those without a slot, and one of the main part.
+    let lists = 2 * 2 * size_of::<u32>();
+    let tile = 3 * size_of::<usize>() + size_of::<Pixels>();
+    (shelf::BYTES_A_TILE + window + index + lists + ghosts::BYTES_A_TILE + tile) as u64
+};
 
 /// Takes a tile out of reach of those who look for it, unless somebody has it; then it stays, and this says `false`.
 pub(super) type Unlink<'a> = dyn FnMut(&Entry) -> bool + 'a;
@@ -85,6 +96,26 @@ impl Order {
             tick: 0,
             random: 0x9e37_79b9_7f4a_7c15,
         }
+    }
+
+    /// Gives back the memory of an order without tiles.
+    pub fn drop_tables(&mut self) {
+        let visited = self.shelf.visited;
+        self.shelf = Shelf::default();
+        self.shelf.visited = visited;
+        self.window = VecDeque::new();
+        self.main = Vec::new();
+        self.by_use = BTreeSet::new();
+        self.ghosts = Ghosts::default();
+    }
+
+    /// The bytes that its tables have allocated.
+    #[cfg(test)]
+    pub fn table_bytes(&self) -> usize {
+        self.shelf.table_bytes()
+            + self.window.capacity() * size_of::<(u32, u32)>()
+            + self.main.capacity() * size_of::<u32>()
+            + self.ghosts.table_bytes()
     }
 
     /// What the clock shows to those who use tiles. It goes on when enough has happened for it to make a difference, so

@@ -62,6 +62,9 @@ const COST_LEVELS: usize = 12;
 const COST_GAIN: f32 = 1.0 / 8.0;
 const COST_BELIEVED: f32 = 4.0;
 
+/// The slots grow by a quarter at a time.
+pub(super) const BYTES_A_TILE: usize = size_of::<Slot>() * 5 / 4;
+
 impl Shelf {
     pub fn len(&self) -> usize {
         self.n_tiles
@@ -88,6 +91,10 @@ impl Shelf {
     /// with it is what is kept.
     pub fn put(&mut self, mut entry: Entry) -> u32 {
         let slot = self.free.pop().unwrap_or_else(|| {
+            let n = self.slots.len();
+            if n == self.slots.capacity() {
+                self.slots.reserve_exact(n / 4 + 16);
+            }
             self.slots.push(Slot::default());
             self.slots.len() as u32 - 1
         });
@@ -143,6 +150,12 @@ impl Shelf {
         self.free.push(slot);
         self.n_tiles -= 1;
         Some(entry)
+    }
+
+    /// Without that of the files' lists, of which there are as many as files.
+    #[cfg(test)]
+    pub fn table_bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<Slot>() + self.free.capacity() * size_of::<u32>()
     }
 
     /// Any tile of a file.

@@ -7,6 +7,13 @@ fn bank() -> Bank {
     Bank::builder().host_bytes(1 << 20).build().unwrap()
 }
 
+fn store(bank: &Bank, policy: Policy) -> Store {
+    Store::new(
+        policy,
+        bank.holder(Account::Descriptors, "tile index", "test"),
+    )
+}
+
 fn key(index: u64) -> TileKey {
     TileKey {
         file: index % 3,
@@ -32,7 +39,8 @@ fn tiles_in_use_are_passed_over_and_idle_ones_go() {
 }
 
 fn passes_over_what_is_in_use(policy: Policy) {
-    let (bank, store) = (bank(), Store::new(policy));
+    let bank = bank();
+    let store = store(&bank, policy);
     for i in 0..100 {
         store.insert(key(i), tile(&bank), 1);
     }
@@ -49,7 +57,8 @@ fn passes_over_what_is_in_use(policy: Policy) {
 
 #[test]
 fn a_scan_does_not_flush_what_is_asked_for_again() {
-    let (bank, store) = (bank(), Store::new(Policy::Adaptive));
+    let bank = bank();
+    let store = store(&bank, Policy::Adaptive);
     let room = 1000 * 1024;
     let insert = |i| {
         if store.get(&key(i)).is_none() {
@@ -72,7 +81,8 @@ fn a_scan_does_not_flush_what_is_asked_for_again() {
 
 #[test]
 fn removing_a_file_removes_its_tiles_alone() {
-    let (bank, store) = (bank(), Store::new(Policy::Adaptive));
+    let bank = bank();
+    let store = store(&bank, Policy::Adaptive);
     for i in 0..30 {
         store.insert(key(i), tile(&bank), 1);
     }
@@ -93,7 +103,8 @@ fn removing_a_file_removes_its_tiles_alone() {
 
 #[test]
 fn the_first_of_two_equal_tiles_stays() {
-    let (bank, store) = (bank(), Store::new(Policy::Adaptive));
+    let bank = bank();
+    let store = store(&bank, Policy::Adaptive);
     let first = store.insert(key(1), tile(&bank), 1);
     let second = store.insert(key(1), tile(&bank), 1);
     assert!(Arc::ptr_eq(&first.0, &second.0));
@@ -105,7 +116,7 @@ fn the_first_of_two_equal_tiles_stays() {
 #[test]
 fn removing_a_file_takes_time_for_its_own_tiles_only() {
     let bank = Bank::builder().host_bytes(64 << 20).build().unwrap();
-    let store = Store::new(Policy::Adaptive);
+    let store = store(&bank, Policy::Adaptive);
     let key = |file, index| TileKey {
         file,
         subimage: 0,
@@ -139,7 +150,7 @@ fn removing_a_file_takes_time_for_its_own_tiles_only() {
 /// A store that is asked for `requests` (key, what making it costs) and has room for `room` tiles of 1 KiB; the hits.
 fn replay(policy: Policy, room: u64, requests: impl Iterator<Item = (u64, u64)>) -> (u64, Store) {
     let bank = Bank::builder().host_bytes(64 << 20).build().unwrap();
-    let store = Store::new(policy);
+    let store = store(&bank, policy);
     let mut hits = 0;
     for (index, nanos) in requests {
         if store.get(&key(index)).is_some() {
@@ -156,8 +167,8 @@ fn replay(policy: Policy, room: u64, requests: impl Iterator<Item = (u64, u64)>)
 
 #[test]
 fn the_least_recently_used_goes_first_where_that_is_asked_for() {
-    let store = Store::new(Policy::Lru);
     let bank = bank();
+    let store = store(&bank, Policy::Lru);
     for i in 0..10 {
         store.insert(key(i), tile(&bank), 1);
     }
@@ -307,4 +318,39 @@ fn hit_ratios_are_above_those_of_a_well_kept_cache() {
         println!("{name}: {ours:.3}, quick_cache {theirs:.3}");
         assert!(ours > theirs, "{name}: {ours:.3}, quick_cache {theirs:.3}");
     }
+}
+
+#[test]
+fn the_tables_are_paid_for_as_they_grow_and_go_with_the_last_tile() {
+    let bank = Bank::builder().host_bytes(64 << 20).build().unwrap();
+    let store = store(&bank, Policy::Adaptive);
+    let on_the_books = || {
+        let ledger = bank.ledger();
+        let row = ledger.types.iter().find(|row| row.kind == "tile index");
+        row.map_or(0, |row| row.live_bytes)
+    };
+    for i in 0..20_000 {
+        store.make_room(&Wait::never()).unwrap();
+        store.insert(key(i), tile(&bank), 1);
+        // Tiles that went leave ghosts behind.
+        if i % 3 == 0 {
+            store.reclaim(1024);
+        }
+        let tables = store
+            .shards
+            .iter()
+            .map(|shard| shard.0.lock().table.allocation_size());
+        let n_tiles = store.n_tiles.load(Ordering::Relaxed);
+        let beside = n_tiles as usize * size_of::<Pixels>();
+        let allocated = tables.sum::<usize>() + store.order.0.lock().table_bytes() + beside;
+        assert!(
+            allocated as u64 <= on_the_books(),
+            "{n_tiles} tiles: {allocated} bytes, {} of them paid for",
+            on_the_books()
+        );
+    }
+    assert!(on_the_books() < 2 * 13_334 * 500, "{}", on_the_books());
+    store.reclaim(u64::MAX);
+    assert_eq!(bank.ledger().host.live_bytes, 0);
+    assert_eq!(store.order.0.lock().table_bytes(), 0);
 }

@@ -11,7 +11,7 @@ use std::time::Instant;
 use anyhow::Context;
 use pixelbank::cache::{Cache, CacheOptions, Image};
 use pixelbank::codec::{Decoder, Error};
-use pixelbank::memory::{Bank, Wait, format_bytes};
+use pixelbank::memory::{Account, Bank, Wait, format_bytes};
 use serde_json::json;
 
 use super::blank::{self, Blank};
@@ -30,7 +30,9 @@ struct Count {
 pub fn run(options: &Replay) -> anyhow::Result<ExitCode> {
     let mut trace = Trace::open(&options.trace)?;
     let bank = Bank::builder()
-        .host_bytes(options.capacity)
+        // The capacity is that of tiles; what finds them comes on top, as in the caches that it is compared with.
+        .host_bytes(options.capacity.saturating_mul(2).saturating_add(64 << 20))
+        .account(Account::Tiles, 0, Some(options.capacity))
         .scratch_bytes(0)
         .build()?;
     let decodes = Arc::new(AtomicU64::new(0));
