@@ -8,11 +8,13 @@ pub enum Error {
     #[error(transparent)]
     Codec(Arc<pixelbank_codec::Error>),
     /// A part of the file is damaged; the rest of it may be whole.
-    #[error("{what}: {cause}")]
+    #[error("{what}: {reason}")]
     Tile {
         /// File, subimage, level and tile.
         what: String,
-        /// What is wrong with it. Not a `source`: the message has it already, and printing both says it twice.
+        /// What is wrong with it: what the cause says, without the place.
+        reason: String,
+        /// The decoder's error. Not a `source`: the message has it already, and printing both says it twice.
         cause: Arc<pixelbank_codec::Error>,
     },
     /// The file failed so often that it is not tried again before it is [invalidated](crate::Cache::invalidate).

@@ -102,6 +102,15 @@ impl<'a> Place<'a> {
             self.file.key.to_string_lossy()
         )
     }
+
+    /// What an error says beside the names of the file, the subimage and the level, which the one who reports it has said.
+    fn reason(&self, native: u32, error: &pixelbank_codec::Error) -> String {
+        let file = format!("{}: ", self.file.key.to_string_lossy());
+        let level = format!("subimage {}, level {native}, ", self.subimage);
+        let text = error.to_string();
+        let text = text.strip_prefix(&file).unwrap_or(&text);
+        text.replacen(&level, "", 1)
+    }
 }
 
 impl Inner {
@@ -218,6 +227,7 @@ impl Inner {
                 self.count_failure(place.file);
                 return Err(Error::Tile {
                     what: place.describe_tile(columns.start, row),
+                    reason: place.reason(native, &error),
                     cause: error,
                 });
             }

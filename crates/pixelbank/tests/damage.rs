@@ -118,6 +118,10 @@ fn one_bad_tile_of_many_costs_one() {
         for part in [name, &tile, "damaged"] {
             assert!(message.contains(part), "no '{part}' in: {message}");
         }
+        for part in [name, "subimage", "level 0"] {
+            let times = message.matches(part).count();
+            assert_eq!(times, 1, "'{part}' is said {times} times: {message}");
+        }
     }
 }
 
