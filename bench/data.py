@@ -94,6 +94,11 @@ def textures(attributes=False):
     return _make('textures-attributes' if attributes else 'textures', build)
 
 
+def many_textures(textures, count=50_000):
+    """So many names for the 2,000 textures: different files to every program that goes by names."""
+    return _make(f'textures-{count}', lambda to: _links(to, textures, count, per_folder=1000))
+
+
 def _waves(side):
     """Smooth colour with some noise: neither flat nor without a pattern, so that deflate halves it."""
     import numpy

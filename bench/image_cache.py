@@ -24,19 +24,25 @@ def build_peer():
         subprocess.run(['g++', '-O2', '-std=c++17', source, '-o', PEER, *libraries], check=True)
 
 
-def ours(files, open_files):
-    limits = ['--memory', f'{MEMORY_MB}M', '--open-files', str(open_files)]
-    return json.loads(subprocess.check_output([PROGRAM, 'bench', 'cache', '--json', *limits, *files]))
+def ours(files, open_files, memory_mb):
+    limits = ['--memory', f'{memory_mb}M', '--open-files', str(open_files)]
+    return [PROGRAM, 'bench', 'cache', '--json', *limits, *files]
 
 
-def theirs(files, open_files):
-    return json.loads(subprocess.check_output([PEER, str(MEMORY_MB), str(open_files), *files]))
+def theirs(files, open_files, memory_mb):
+    return [PEER, str(memory_mb), str(open_files), *files]
 
 
-def measure(files, open_files=OPEN_FILES):
-    """Both programs on the same files, a process each, in turn."""
+def measure(files, open_files=OPEN_FILES, memory_mb=MEMORY_MB, processors=None):
+    """Both programs on the same files, a process each, in turn; on so many processors, or all."""
     programs = {'pixelbank': ours, 'OpenImageIO': theirs}
-    return alternate(programs, lambda name: programs[name](files, open_files))
+    where = ['taskset', '-c', f'0-{processors - 1}'] if processors else []
+
+    def run(name):
+        command = [*where, *programs[name](files, open_files, memory_mb)]
+        return json.loads(subprocess.check_output(command, timeout=600))
+
+    return alternate(programs, run)
 
 
 def row(what, unit, results, figure, more_is_better=False):
@@ -60,16 +66,34 @@ def main():
                     return found[0] if found else nanos(result, 'the same tile again')
 
                 rows.append(row(name, 'ns', results, nanos))
-        rate = lambda result: result['cold']['megabytes_per_second']  # noqa: E731
         kind = {'none': 'uncompressed', 'zip': 'deflate'}[compression]
-        rows.append(row(f'16,384² RGBA, tiles of 64², {kind}, cold', 'MB/s', results, rate, more_is_better=True))
+        alone = measure([data.texture(compression)], processors=1)
+        for way, name in {'tile_by_tile': 'tile by tile', 'by_regions': 'by regions of 1,024²'}.items():
+            for where, found in {'': results, ', on one processor': alone}.items():
+                rate = lambda result, way=way: result['cold'][way]['megabytes_per_second']  # noqa: E731
+                what = f'16,384² RGBA, tiles of 64², {kind}, cold, {name}{where}'
+                rows.append(row(what, 'MB/s', found, rate, more_is_better=True))
     for name, folder in {'plain': data.textures(), 'with 46 attributes and a profile': data.textures(attributes=True)}.items():
         files = sorted(os.path.join(folder, file) for file in os.listdir(folder))
         for what, limit in {'closed': 8, 'read_once': len(files) + 8}.items():
             results = measure(files, limit)
             kind = {'closed': 'known and closed', 'read_once': 'open and read from once'}[what]
             rows.append(row(f'a file that is {kind}, {name}', 'bytes', results, lambda one: one[what]['resident_bytes_per_file']))
+    rows += fifty_thousand()
     save('image_cache', {'rows': rows})
+
+
+def fifty_thousand():
+    """Textures that are known and were read from once, as a renderer has them at the end of a frame."""
+    folder = data.many_textures(data.textures())
+    results = measure([folder], OPEN_FILES, memory_mb=2048)
+
+    def megabytes(figure):
+        return lambda one: one['read_once'].get(figure, 0) * one['files'] / 1e6
+
+    first = row('50,000 textures that were read from once, resident', 'MB', results, megabytes('resident_bytes_per_file'))
+    on_books = [megabytes('ledger_bytes_per_file')(one) for one in results['pixelbank']]
+    return [first, {'what': 'of which on the ledger', 'unit': 'MB', 'pixelbank': median_spread(on_books)}]
 
 
 if __name__ == '__main__':
