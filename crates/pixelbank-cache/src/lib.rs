@@ -33,11 +33,15 @@ mod error;
 mod file_source;
 mod files;
 mod flight;
+#[cfg(test)]
+mod flight_tests;
 mod image;
 mod intern;
 mod level;
 mod load;
 mod made;
+#[cfg(test)]
+mod models;
 mod pass;
 mod prefetch;
 mod pyramid;
@@ -47,6 +51,7 @@ mod source;
 mod spill;
 mod stats;
 mod store;
+mod sync;
 mod together;
 mod twins;
 mod udim;

@@ -1,15 +1,15 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
 use pixelbank_memory::Wait;
 
+use super::super::flight::sleep;
+use super::super::sync::{Condvar, Mutex};
 use crate::Error;
-use crate::flight::sleep;
 
 /// Who does what of the loads of one read, which go by number.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(crate) struct Shared {
     n_loads: usize,
     state: Mutex<State>,
     changed: Condvar,
@@ -37,7 +37,7 @@ impl Shared {
     pub fn new(n_loads: usize) -> Self {
         Self {
             n_loads,
-            state: Mutex::default(),
+            state: Mutex::new(State::default()),
             changed: Condvar::new(),
         }
     }
@@ -94,7 +94,7 @@ impl Shared {
 
 /// What a helper does. Dropping it, be it in a panic, leaves what it was at to the reader.
 #[derive(Debug)]
-pub(super) struct Part<'a> {
+pub(crate) struct Part<'a> {
     shared: &'a Shared,
     taken: Option<usize>,
 }
