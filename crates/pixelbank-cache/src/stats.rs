@@ -130,6 +130,13 @@ pub(crate) struct FileCounters {
 }
 
 impl FileCounters {
+    /// What decoding a tile took on average; 0 before there was one.
+    pub fn nanos_a_tile(&self) -> u64 {
+        let nanos = self.decode_nanos.load(Ordering::Relaxed);
+        let tiles = self.tiles_made.load(Ordering::Relaxed);
+        nanos.checked_div(tiles).unwrap_or(0)
+    }
+
     pub fn snapshot(&self, key: &OsStr) -> FileStats {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         FileStats {

@@ -101,12 +101,14 @@ impl Inner {
     }
 
     /// How many tiles behind a missing one may be loaded with it: enough that all threads have something to do, and next to
-    /// nothing of the budget.
+    /// nothing of the budget. None where they are made faster than threads talk to each other.
     fn most_ahead(&self, place: Place<'_>) -> u64 {
+        const LEAST_NANOS: u64 = 20_000;
         const MOST_TILES: u64 = 64;
         const MOST_BYTES: u64 = 2 << 20;
         let is_one_by_one = matches!(place.the_level.source, Source::Tiles { .. });
-        if self.prefetchers.n_threads() < 2 || !is_one_by_one {
+        let is_costly = place.file.counters.nanos_a_tile() >= LEAST_NANOS;
+        if self.prefetchers.n_threads() < 2 || !is_one_by_one || !is_costly {
             return 0;
         }
         let limit = self.bank.limit(Resource::Host).unwrap_or(u64::MAX);

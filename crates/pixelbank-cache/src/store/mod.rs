@@ -63,7 +63,7 @@ const SPARE: u64 = 1024;
 
 /// Entries taken out under one lock, while others wait for it: of a file that goes, and of those that make room.
 const BATCH: usize = 128;
-const EVICTED_AT_ONCE: usize = 4;
+const EVICTED_AT_ONCE: usize = 1;
 
 impl Store {
     /// An empty store, whose tables are paid for through `holder`.

@@ -19,14 +19,13 @@ fn assert_all_is_given_back(bank: &Bank) {
     assert_eq!((ledger.host.live_bytes, ledger.files.live_bytes), (0, 0));
 }
 
+/// Over a picture of 8 × 16 tiles.
 fn tile_by_tile(image: &Image) {
     for row in 0..16 {
         for column in 0..8 {
             let tile = image.tile(0, 0, column, row, &Wait::forever()).unwrap();
-            assert_eq!(
-                tile.view().row(1)[..3],
-                pixel(0, column * 128, row * 64 + 1, 0)
-            );
+            let first = pixel(0, column * 256, row * 256 + 1, 0);
+            assert_eq!(tile.view().row(1)[..3], first);
         }
     }
 }
@@ -129,7 +128,9 @@ fn what_a_helper_finds_damaged_is_the_readers_error() {
 #[test]
 fn tiles_asked_for_one_after_the_other_are_loaded_ahead_and_others_are_not() {
     let of_one = |threads: usize, budget: u64, ask: &dyn Fn(&Image)| -> (Stats, u64) {
-        let (bank, picture) = (bank(budget, MIB), Generated::new(&[(1024, 1024, TILED)]));
+        // Large enough that making one takes longer than asking for help.
+        let access = Access::Chunks(Size::new(256, 256));
+        let (bank, picture) = (bank(budget, MIB), Generated::new(&[(2048, 4096, access)]));
         let cache = threaded(&bank, &picture, threads);
         let image = open(&cache);
         ask(&image);
