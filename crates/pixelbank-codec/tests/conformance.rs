@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use pixelbank_codec::{Band, Decoder, Error, Flow, Input, Limits, Region, open};
-use pixelbank_image::{Access, Rect, Size};
+use pixelbank_image::{Access, Rect, Size, ViewMut};
 use proptest::prelude::*;
 use reading::{crop, read, region};
 use samples::Sample;
@@ -384,6 +384,11 @@ proptest! {
                     "{}: {rect} of level {level} of subimage {subimage}",
                     sample.name
                 );
+                let mut straight = vec![0; part.len()];
+                let target = ViewMut::packed(&mut straight, rect.size(), spec.format).unwrap();
+                let region = region(subimage, level, rect);
+                decoder.decode_into(&region, target).unwrap();
+                assert!(straight == part, "{}: {rect}, straight to its place", sample.name);
             }
         });
     }

@@ -1,7 +1,7 @@
 //! Every order in which a few threads can take each step, gone through by loom.
 //!
 //! The files under test are compiled a second time, with loom's locks in place of `parking_lot`'s.
-#![allow(clippy::unwrap_used, dead_code)]
+#![allow(clippy::unwrap_used, clippy::duplicate_mod, dead_code)]
 
 #[path = "../flight.rs"]
 mod flight;

@@ -47,8 +47,8 @@ impl Condvar {
         guard.0 = guard.0.take().map(|guard| self.0.wait(guard).unwrap());
     }
 
-    /// A model has no clock: whoever waits, waits for ever.
-    pub fn wait_until<T>(&self, _: &mut MutexGuard<'_, T>, _: Instant) {
+    /// A model has no clock: whoever waits, waits for ever. Says whether time ran out, as the other does.
+    pub fn wait_until<T>(&self, _: &mut MutexGuard<'_, T>, _: Instant) -> bool {
         unreachable!("models wait without a deadline")
     }
 
