@@ -332,7 +332,9 @@ fn a_cancelled_prefetch_stops_at_the_next_tile() {
     picture.gate.open();
     let outcome = ahead.wait(&Wait::forever());
     assert!(matches!(outcome, Err(Error::GaveUp { .. })), "{outcome:?}");
-    assert_eq!(cache.stats().tiles_made, 2);
+    // The helper may be at its tile still.
+    let made = cache.stats().tiles_made;
+    assert!((1..=2).contains(&made), "{made}");
 }
 
 #[test]
