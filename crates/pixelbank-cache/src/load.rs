@@ -115,7 +115,7 @@ impl<'a> Place<'a> {
 
 /// What a tile costs beside its pixels: its decoder, its room, its place in the store. Without it, tiles that are made in next
 /// to no time would differ by what the clock and fresh pages add, several times over.
-const AROUND_NANOS: u64 = 8_000;
+const AROUND_NANOS: u64 = 16_000;
 
 impl Inner {
     /// Gives `each` the tiles at `positions` (column, row) with their place in that list, in the order in which they become
