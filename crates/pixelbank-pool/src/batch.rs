@@ -65,7 +65,9 @@ impl Pool {
             Ok(Body::Payload(Box::new(items)))
         };
         let plan = || Ok(Plan::object(bytes));
-        let object = self.acquire(&key, &Request::default(), plan, make, made_at)?;
+        let object = self
+            .shared
+            .acquire(&key, &Request::default(), plan, make, made_at)?;
         Ok(Batch {
             handle: Handle::new(object),
             of: PhantomData,

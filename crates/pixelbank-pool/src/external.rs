@@ -76,7 +76,7 @@ impl Pool {
             ..Key::bare(Class::External, key.device)
         };
         let mut make = Some(make);
-        let object = self.acquire(
+        let object = self.shared.acquire(
             &key,
             &Request::default(),
             || Ok(Plan::object(bytes)),

@@ -110,16 +110,18 @@ impl Shared {
             tally
                 .wasted_bytes
                 .fetch_add(object.waste, Ordering::Relaxed);
-            for (timeline, point) in points {
-                // `find` gives none with work on another stream unless one was given that can wait.
-                let Some(stream) = request.stream else {
-                    continue;
-                };
-                if let Err(error) = stream.timeline().wait_for(&timeline, point) {
-                    object.uses.get_mut().push(Use {
-                        stream: timeline,
-                        point: Some(point),
-                    });
+            let mut points = points.into_iter();
+            // `find` gives none with work on another stream unless one was given that can wait.
+            while let (Some(stream), Some((other, point))) = (request.stream, points.next()) {
+                if let Err(error) = stream.timeline().wait_for(&other, point) {
+                    let not_waited_for = std::iter::once((other, point)).chain(points);
+                    object
+                        .uses
+                        .get_mut()
+                        .extend(not_waited_for.map(|(stream, point)| Use {
+                            stream,
+                            point: Some(point),
+                        }));
                     local::recycle(object);
                     return Err(self.note_loss(error));
                 }

@@ -5,13 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use pixelbank_memory::{Account, Bank, PoolSettings, Reclaim, Wait};
-use triomphe::UniqueArc;
 
 use crate::backend::{Backend, HostMemory};
 use crate::key::{Class, Key};
 use crate::local;
 use crate::make::{Plan, Shortfall};
-use crate::object::{Body, Handle, Object};
+use crate::object::{Body, Handle};
 use crate::shared::{DeviceState, Idler, Shared};
 use crate::stats::Snapshot;
 use crate::{
@@ -251,7 +250,9 @@ impl Pool {
     pub fn tensor_with(&self, desc: &TensorDesc, request: &Request<'_>) -> Result<Tensor, Error> {
         let key = desc.key();
         let plan = || Ok(Plan::memory(desc.arrangement()?));
-        let object = self.acquire(&key, request, plan, allocate, Location::caller())?;
+        let object = self
+            .shared
+            .acquire(&key, request, plan, allocate, Location::caller())?;
         Ok(Tensor(Handle::new(object)))
     }
 
@@ -278,7 +279,9 @@ impl Pool {
     ) -> Result<ImageBuffer, Error> {
         let key = desc.key();
         let plan = || Ok(Plan::memory(desc.arrangement()?));
-        let object = self.acquire(&key, request, plan, allocate, Location::caller())?;
+        let object = self
+            .shared
+            .acquire(&key, request, plan, allocate, Location::caller())?;
         Ok(ImageBuffer::new(Handle::new(object), desc))
     }
 
@@ -291,20 +294,10 @@ impl Pool {
         let key = Key::bare(Class::Stream, device);
         let make = |backend: &dyn Backend, _| Ok(Body::Stream(backend.stream()?));
         let plan = || Ok(Plan::object(0));
-        let object = self.acquire(&key, &Request::default(), plan, make, Location::caller())?;
+        let object =
+            self.shared
+                .acquire(&key, &Request::default(), plan, make, Location::caller())?;
         Stream::new(Handle::new(object))
-    }
-
-    #[inline]
-    pub(crate) fn acquire(
-        &self,
-        key: &Key,
-        request: &Request<'_>,
-        plan: impl FnOnce() -> Result<Plan, Error>,
-        make: impl FnMut(&dyn Backend, u64) -> Result<Body, Error>,
-        made_at: &'static Location<'static>,
-    ) -> Result<UniqueArc<Object>, Error> {
-        self.shared.acquire(key, request, plan, make, made_at)
     }
 
     /// The bank that its objects are booked on.

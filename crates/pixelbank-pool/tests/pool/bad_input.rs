@@ -7,20 +7,15 @@ use std::sync::Arc;
 use pixelbank_image::{PixelFormat, Size};
 use pixelbank_memory::Bank;
 use pixelbank_pool::{
-    Backend, DType, Device, Error, ExternalKey, ForeignDesc, HostMemory, ImageDesc, Layout, Pool,
-    Shape, SimulatedDevice, TensorDesc,
+    Backend, DType, Device, Error, ExternalKey, ForeignDesc, ImageDesc, Layout, Pool, Shape,
+    SimulatedDevice, TensorDesc,
 };
 
 use crate::rig::Rig;
 
-fn host() -> Rig {
-    let backend: Arc<dyn Backend> = Arc::new(HostMemory::default());
-    Rig::new(&backend)
-}
-
 #[test]
 fn descriptions_that_no_memory_can_have() {
-    let rig = host();
+    let rig = Rig::host();
     let desc = TensorDesc::new([4, 4], DType::F32);
     let bad = [
         TensorDesc {
@@ -103,7 +98,7 @@ fn names_of_types() {
 
 #[test]
 fn foreign_memory_that_cannot_be_taken_in() {
-    let rig = host();
+    let rig = Rig::host();
     let memory = [0u64; 64];
     let good = ForeignDesc {
         address: memory.as_ptr().expose_provenance() as u64,

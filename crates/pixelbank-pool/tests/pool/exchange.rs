@@ -6,16 +6,10 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use pixelbank_pool::{
-    Backend, DLManagedTensorVersioned, DType, Error, HostMemory, ImageDesc, SimulatedDevice,
-    Tensor, TensorDesc,
+    Backend, DLManagedTensorVersioned, DType, Error, ImageDesc, SimulatedDevice, Tensor, TensorDesc,
 };
 
 use crate::rig::Rig;
-
-fn host() -> Rig {
-    let backend: Arc<dyn Backend> = Arc::new(HostMemory::default());
-    Rig::new(&backend)
-}
 
 fn exported(tensor: &Tensor) -> NonNull<DLManagedTensorVersioned> {
     NonNull::new(tensor.export().unwrap().into_raw()).unwrap()
@@ -23,7 +17,7 @@ fn exported(tensor: &Tensor) -> NonNull<DLManagedTensorVersioned> {
 
 #[test]
 fn what_is_exported_stays_in_use_until_it_is_deleted() {
-    let rig = host();
+    let rig = Rig::host();
     let desc = TensorDesc::new([3, 4], DType::F32).row_align(64);
     let tensor = rig.pool.tensor(&desc).unwrap();
     let address = tensor.address();
@@ -52,7 +46,7 @@ fn what_is_exported_stays_in_use_until_it_is_deleted() {
 
 #[test]
 fn another_pool_takes_it_in_and_counts_nothing() {
-    let (first, second) = (host(), host());
+    let (first, second) = (Rig::host(), Rig::host());
     let mut tensor = first
         .pool
         .tensor(&TensorDesc::new([5, 7], DType::U16))
@@ -81,7 +75,7 @@ fn another_pool_takes_it_in_and_counts_nothing() {
 
 #[test]
 fn read_only_memory_stays_so() {
-    let rig = host();
+    let rig = Rig::host();
     let memory = [0u8; 16];
     let desc = pixelbank_pool::ForeignDesc {
         address: memory.as_ptr().expose_provenance() as u64,
@@ -111,7 +105,7 @@ type Change = fn(&mut DLManagedTensorVersioned);
 
 #[test]
 fn what_cannot_be_exchanged_is_refused_and_deleted() {
-    let rig = host();
+    let rig = Rig::host();
     let tensor = rig
         .pool
         .tensor(&TensorDesc::new([4, 4], DType::F32))
@@ -160,7 +154,7 @@ fn what_cannot_be_exchanged_is_refused_and_deleted() {
 #[test]
 fn an_image_is_a_tensor_of_rows() {
     use pixelbank_image::{PixelFormat, Size};
-    let rig = host();
+    let rig = Rig::host();
     let mut image = rig
         .pool
         .image(&ImageDesc::new(Size::new(5, 4), PixelFormat::RGB16))

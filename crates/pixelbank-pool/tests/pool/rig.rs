@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use pixelbank_memory::{Bank, Resource};
-use pixelbank_pool::{AtLimit, Backend, DType, Device, Pool, Scope, Tensor, TensorDesc};
+use pixelbank_pool::{
+    AtLimit, Backend, DType, Device, HostMemory, Pool, Scope, Tensor, TensorDesc,
+};
 
 pub const MIB: u64 = 1 << 20;
 
@@ -16,6 +18,12 @@ pub struct Rig {
 }
 
 impl Rig {
+    /// Of host memory alone.
+    pub fn host() -> Self {
+        let backend: Arc<dyn Backend> = Arc::new(HostMemory::default());
+        Self::new(&backend)
+    }
+
     /// With a limit of 16 MiB for the pool, and one of 64 MiB for everything on the device.
     pub fn new(backend: &Arc<dyn Backend>) -> Self {
         Self::with(backend, 16 * MIB, AtLimit::LeastRecentlyUsed)

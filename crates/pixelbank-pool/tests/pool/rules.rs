@@ -5,20 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use pixelbank_memory::{Account, Bank, Config, Wait};
 use pixelbank_pool::{
-    Backend, Class, DType, Device, Error, HostMemory, Pool, Request, Scope, SimulatedDevice,
-    TensorDesc,
+    Backend, Class, DType, Device, Error, Pool, Request, Scope, SimulatedDevice, TensorDesc,
 };
 
 use crate::rig::{MIB, Rig};
 
-fn host() -> Rig {
-    let backend: Arc<dyn Backend> = Arc::new(HostMemory::default());
-    Rig::new(&backend)
-}
-
 #[test]
 fn contents_stay_and_rows_are_padded() {
-    let rig = host();
+    let rig = Rig::host();
     let desc = TensorDesc::new([3, 5], DType::U16).row_align(64);
     let mut tensor = rig.pool.tensor(&desc).unwrap();
     assert_eq!(
@@ -124,7 +118,7 @@ fn one_pool_may_have_several_devices() {
 
 #[test]
 fn a_request_waits_for_memory_where_it_is_told_to() {
-    let rig = host();
+    let rig = Rig::host();
     let other = rig.bank.holder(Account::Video, "frame", "");
     let reservation = other.try_reserve(60 * MIB).unwrap();
     assert!(rig.pool.tensor(&rig.desc(8)).is_err());
@@ -213,7 +207,7 @@ fn a_lost_device_says_so_and_its_objects_can_be_dropped() {
 
 #[test]
 fn a_job_that_panics_ends_alone() {
-    let rig = host();
+    let rig = Rig::host();
     let stream = rig.pool.stream(Device::Host).unwrap();
     stream.submit(&[], || panic!("in a job")).unwrap();
     let (sent, received) = std::sync::mpsc::sync_channel(1);
@@ -224,7 +218,7 @@ fn a_job_that_panics_ends_alone() {
 
 #[test]
 fn profiles_count_what_happens_between() {
-    let rig = host();
+    let rig = Rig::host();
     let before = rig.tensor(1);
     let outer = rig.pool.profile("outer");
     let first = rig.tensor(2);
@@ -252,7 +246,7 @@ fn profiles_count_what_happens_between() {
 
 #[test]
 fn outstanding_objects_say_where_they_were_made() {
-    let rig = host();
+    let rig = Rig::host();
     let unnoticed = rig.tensor(1);
     rig.pool.trace_origins(true);
     let line = line!() + 1;
@@ -292,7 +286,7 @@ fn outstanding_objects_say_where_they_were_made() {
 
 #[test]
 fn peaks_are_those_of_all_that_was_held() {
-    let rig = host();
+    let rig = Rig::host();
     drop((rig.tensor(1), rig.tensor(2)));
     rig.pool.clear(Scope::AllThreads);
     let peak = |rig: &Rig| {

@@ -14,6 +14,7 @@ use pixelbank::memory::{Account, Bank, Wait, resident_bytes};
 use serde_json::{Value, json};
 use walkdir::WalkDir;
 
+use super::show;
 use super::timing::{Timing, shuffled, time, time_together};
 use crate::arguments::{BenchCache, Budget};
 
@@ -35,13 +36,7 @@ pub fn run(options: &BenchCache, budget: &Budget) -> anyhow::Result<ExitCode> {
         }
         files => of_many(&cache, &means.bank, files)?,
     };
-    let mut out = io::stdout().lock();
-    if options.json {
-        serde_json::to_writer_pretty(&mut out, &report)?;
-        writeln!(out)?;
-    } else {
-        print(&mut out, &report)?;
-    }
+    show(&report, options.json, print)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -339,7 +334,7 @@ fn row(name: &str, timing: Timing) -> Value {
     json!({ "name": name, "median": timing.median, "min": timing.min, "max": timing.max })
 }
 
-fn print(out: &mut impl Write, report: &Value) -> io::Result<()> {
+fn print(out: &mut dyn Write, report: &Value) -> io::Result<()> {
     if let Some(n) = report["files"].as_u64() {
         writeln!(out, "{n} files")?;
         for (what, name) in [

@@ -12,6 +12,7 @@ use pixelbank::memory::{Bank, format_bytes};
 use pixelbank::pool::{DType, Device, Pool, Request, Scope, Stats, Tensor, TensorDesc};
 use serde_json::{Value, json};
 
+use super::show;
 use super::timing::{Timing, shuffled, time, time_together};
 use crate::arguments::{BenchPool, Budget};
 
@@ -39,13 +40,7 @@ pub fn run(options: &BenchPool, budget: &Budget) -> anyhow::Result<ExitCode> {
         "hand_over": hand_over(&bank)?,
         "random_shapes": [random_shapes(&bank, 0)?, random_shapes(&bank, 25)?],
     });
-    let mut out = io::stdout().lock();
-    if options.json {
-        serde_json::to_writer_pretty(&mut out, &report)?;
-        writeln!(out)?;
-    } else {
-        print(&mut out, &report)?;
-    }
+    show(&report, options.json, print)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -153,7 +148,7 @@ fn random_shapes(bank: &Bank, larger_fit_percent: u32) -> anyhow::Result<Value> 
     }))
 }
 
-fn print(out: &mut impl Write, report: &Value) -> io::Result<()> {
+fn print(out: &mut dyn Write, report: &Value) -> io::Result<()> {
     let number = |value: &Value| value.as_f64().unwrap_or(0.0);
     let bytes = |value: &Value| format_bytes(value.as_u64().unwrap_or(0));
     writeln!(out, "a tensor of 16 x 32 x 4 floats, nanoseconds")?;
