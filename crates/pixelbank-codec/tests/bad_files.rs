@@ -29,6 +29,7 @@ const EXPECTED: &[(&str, Kind, &str)] = &[
     ("avif-cropped.avif", Unsupported, "AVIF with a clean aperture is not supported"),
     ("avif-cut.avif", Malformed, "an item lies beyond the end of the file"),
     ("avif-cut-in-description.avif", Malformed, "its description ends early"),
+    ("avif-empty-stream.avif", Malformed, "its stream is empty"),
     ("avif-damaged-stream.avif", Malformed, "its stream: Invalid argument"),
     ("avif-grid-of-itself.avif", Malformed, "it does not say how its stream is coded"),
     ("avif-grid-of-more.avif", Malformed, "its grid has not as many parts as it says"),

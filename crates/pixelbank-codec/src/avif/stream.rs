@@ -9,6 +9,9 @@ use crate::heif::Nclx;
 use crate::request::malformed;
 use crate::{Error, Format};
 
+/// How often a picture is asked for before a stream counts as one without.
+const MOST_ATTEMPTS: u32 = 8;
+
 /// How a stream is coded, by the record that the container has of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Coding {
@@ -157,6 +160,9 @@ pub(super) fn decode(
         },
         _ => malformed(name, Format::Avif, format!("its stream: {error}")),
     };
+    if stream.is_empty() {
+        return Err(damaged("its stream is empty"));
+    }
     let mut settings = Settings::new();
     settings.set_n_threads(1);
     settings.set_max_frame_delay(1);
@@ -168,10 +174,12 @@ pub(super) fn decode(
         Ok(()) | Err(dav1d::Error::Again) => {}
         Err(error) => return Err(failed(error)),
     }
+    let mut attempts = 0;
     let picture = loop {
         match decoder.get_picture() {
             Ok(picture) => break picture,
-            Err(dav1d::Error::Again) => {}
+            // The first may only begin to work off what it has; more than a few mean that it waits for more data.
+            Err(dav1d::Error::Again) if attempts < MOST_ATTEMPTS => attempts += 1,
             Err(error) => return Err(failed(error)),
         }
         match decoder.send_pending_data() {
