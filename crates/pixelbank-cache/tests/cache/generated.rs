@@ -147,6 +147,8 @@ impl Decoder for Open {
         region: &Region,
         sink: &mut dyn FnMut(Band<'_>) -> Flow,
     ) -> Result<(), Error> {
+        // Before it is counted: who saw the count may change the version, which is then another file's.
+        let version = self.image.counters.version.load(Ordering::SeqCst);
         self.image.counters.decodes.fetch_add(1, Ordering::SeqCst);
         let rect = region.rect;
         rect.within(self.image.levels[region.level as usize].size)
@@ -163,7 +165,6 @@ impl Decoder for Open {
                 });
             }
         }
-        let version = self.image.counters.version.load(Ordering::SeqCst);
         let mut y = rect.y;
         while u64::from(y) < rect.bottom() {
             let rows = BAND_ROWS.min((rect.bottom() - u64::from(y)) as u32);
