@@ -124,6 +124,25 @@ impl Image {
         self.copy(place, region.rect, usize::from(first_channel), target, wait)
     }
 
+    /// As [`read_channels`](Self::read_channels), but only from tiles that are in memory: neither loads anything nor waits.
+    /// Whether all of them were; if not, the target holds a part of the region. For callers who hold something that
+    /// nobody should wait for.
+    ///
+    /// # Errors
+    /// [`Error::BadRequest`].
+    pub fn read_resident(
+        &self,
+        region: &Region,
+        first_channel: u8,
+        mut target: ViewMut<'_>,
+    ) -> Result<bool, Error> {
+        let place = self.place(region.subimage, region.level)?;
+        region.rect.within(place.the_level.size)?;
+        let first = usize::from(first_channel);
+        let missing = self.copy_resident(&place, region.rect, first, &mut target, true)?;
+        Ok(missing.is_empty())
+    }
+
     /// Copies what lies in `window` of a level into `target`, which has its size; what lies outside of the image is zero.
     /// The corner of level 0 is that of the specification's data window, halved with every level and rounded down.
     ///
@@ -192,6 +211,29 @@ impl Image {
         mut target: ViewMut<'_>,
         wait: &Wait,
     ) -> Result<(), Error> {
+        let missing = self.copy_resident(&place, rect, first_channel, &mut target, false)?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let grid = place.the_level.grid();
+        stats::add(&self.cache.counters.misses, missing.len() as u64);
+        self.cache.tiles(place, &missing, wait, &mut |at, tile| {
+            let (column, row) = missing[at];
+            let at = grid.rect(column, row);
+            copy_common(tile.view(), at, first_channel, target.reborrow(), rect)
+        })
+    }
+
+    /// Copies from the tiles that are in memory; column and row of those that are not, only the first one of them where
+    /// `all_or_none`.
+    fn copy_resident(
+        &self,
+        place: &Place<'_>,
+        rect: Rect,
+        first_channel: usize,
+        target: &mut ViewMut<'_>,
+        all_or_none: bool,
+    ) -> Result<Vec<(u32, u32)>, Error> {
         let has = place.format().channels.count();
         let wants = first_channel + target.format().channels.count();
         if target.size() != rect.size() || wants > has {
@@ -215,17 +257,12 @@ impl Image {
                     }
                     None => missing.push((column, row)),
                 }
+                if all_or_none && !missing.is_empty() {
+                    return Ok(missing);
+                }
             }
         }
-        if missing.is_empty() {
-            return Ok(());
-        }
-        stats::add(&self.cache.counters.misses, missing.len() as u64);
-        self.cache.tiles(place, &missing, wait, &mut |at, tile| {
-            let (column, row) = missing[at];
-            let at = grid.rect(column, row);
-            copy_common(tile.view(), at, first_channel, target.reborrow(), rect)
-        })
+        Ok(missing)
     }
 
     /// One tile of a level, not copied.

@@ -40,6 +40,8 @@ pub enum Format {
     JpegXl,
     /// AVIF; read with the feature `avif`.
     Avif,
+    /// No file: pixels that a program has in memory, or makes when they are asked for.
+    Raw,
 }
 
 impl fmt::Display for Format {
@@ -60,6 +62,7 @@ impl fmt::Display for Format {
             Self::Ico => "ICO",
             Self::JpegXl => "JPEG XL",
             Self::Avif => "AVIF",
+            Self::Raw => "raw pixels",
         })
     }
 }

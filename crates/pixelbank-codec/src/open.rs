@@ -40,6 +40,10 @@ pub fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>, Error
         Format::Avif => crate::avif::open(input, limits),
         #[cfg(not(feature = "avif"))]
         Format::Avif => Err(left_out(&input, format)),
+        // No bytes show it.
+        Format::Raw => Err(Error::UnknownFormat {
+            name: input.name().to_owned(),
+        }),
     }
 }
 

@@ -43,6 +43,36 @@ fn a_target_may_have_another_sample_type_and_fewer_channels() {
     }
 }
 
+#[test]
+fn what_is_resident_is_read_without_loading_the_rest() {
+    let source = Generated::new(&[(700, 500, TILED)]);
+    let image = open(&cache(&bank(64 * MIB, MIB), &source));
+    let rect = Rect::new(0, 0, 300, 10);
+    let region = Region {
+        subimage: 0,
+        level: 0,
+        rect,
+    };
+    let mut pixels = vec![0; 300 * 10 * 3];
+    let mut read_resident = || {
+        let target = ViewMut::packed(&mut pixels, rect.size(), PixelFormat::RGB8).unwrap();
+        image.read_resident(&region, 0, target).unwrap()
+    };
+    assert!(!read_resident());
+    let first = read(&image, 0, Rect::new(0, 0, 10, 10));
+    assert!(!read_resident(), "the second tile is not there");
+    assert_eq!(first[..30], read(&image, 0, Rect::new(0, 0, 10, 1))[..]);
+    let whole = read(&image, 0, rect);
+    assert!(read_resident());
+    assert_eq!(pixels, whole);
+    let outside = Region {
+        rect: Rect::new(690, 0, 20, 10),
+        ..region
+    };
+    let target = ViewMut::packed(&mut pixels, Size::new(20, 10), PixelFormat::RGB8).unwrap();
+    assert!(image.read_resident(&outside, 0, target).is_err());
+}
+
 /// Four channels, red growing to the right and alpha downwards, its data window away from the origin.
 #[derive(Debug)]
 struct Offset(Arc<ImageInfo>);
