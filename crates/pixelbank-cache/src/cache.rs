@@ -157,6 +157,12 @@ impl Cache {
         Ok(Image::new(Arc::clone(&self.0), file))
     }
 
+    /// The image of that key, where its header has been read before and is still known: neither reads anything nor waits.
+    pub fn known(&self, key: &OsStr) -> Option<Image> {
+        let file = self.0.files.known(key)?;
+        Some(Image::new(Arc::clone(&self.0), file))
+    }
+
     /// Forgets what is known of a file, its tiles included: call it when the file has changed. Handles and readers under way
     /// go on with the old pixels.
     pub fn invalidate(&self, key: &OsStr) {

@@ -269,7 +269,8 @@ impl Files {
         (generations.all, of_one)
     }
 
-    fn known(&self, key: &OsStr) -> Option<Arc<File>> {
+    /// What is known of the file by now.
+    pub fn known(&self, key: &OsStr) -> Option<Arc<File>> {
         let file = Arc::clone(self.table.read().find(key)?);
         file.last_use.store(self.now(), Ordering::Relaxed);
         Some(file)

@@ -298,6 +298,22 @@ impl Image {
         found.ok_or_else(|| Error::BadRequest("a tile was asked for and none came".to_owned()))
     }
 
+    /// The same, where it is in memory: neither loads anything nor waits.
+    ///
+    /// # Errors
+    /// [`Error::BadRequest`].
+    pub fn resident_tile(
+        &self,
+        subimage: u32,
+        level: u32,
+        column: u32,
+        row: u32,
+    ) -> Result<Option<Tile>, Error> {
+        let place = self.place(subimage, level)?;
+        let grid = place.tile_grid(column, row)?;
+        Ok(self.cache.store.get(&place.key(grid.index(column, row))))
+    }
+
     /// Puts a tile into the cache that the caller has the pixels of: `fill` writes them where they stay. Whoever asks for
     /// it later gets it without the file being read, until the budget wants its bytes back. The tile that is there already
     /// wins.

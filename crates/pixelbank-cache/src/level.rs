@@ -30,7 +30,8 @@ impl Level {
         (0..).map_while(move |number| level(spec, tile, number))
     }
 
-    pub(crate) fn grid(&self) -> TileGrid {
+    /// How its tiles lie.
+    pub fn grid(&self) -> TileGrid {
         TileGrid::new(self.size, self.tile)
     }
 

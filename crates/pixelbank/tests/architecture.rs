@@ -41,6 +41,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "pixelbank-python",
+        &[
+            "pixelbank-pool",
+            "pixelbank-cache",
+            "pixelbank-codec",
+            "pixelbank-image",
+            "pixelbank-memory",
+        ],
+    ),
+    (
         "pixelbank",
         &[
             "pixelbank-sample",

@@ -59,8 +59,10 @@ fn what_is_resident_is_read_without_loading_the_rest() {
         image.read_resident(&region, 0, target).unwrap()
     };
     assert!(!read_resident());
+    assert!(image.resident_tile(0, 0, 0, 0).unwrap().is_none());
     let first = read(&image, 0, Rect::new(0, 0, 10, 10));
     assert!(!read_resident(), "the second tile is not there");
+    assert!(image.resident_tile(0, 0, 0, 0).unwrap().is_some());
     assert_eq!(first[..30], read(&image, 0, Rect::new(0, 0, 10, 1))[..]);
     let whole = read(&image, 0, rect);
     assert!(read_resident());
