@@ -56,7 +56,7 @@ setup-bench:
 ## Checking it
 
 .PHONY: test
-test: test-begin setup lint web-test rust-test doc-test oiio iiif e2e ## Set up, then every gate and every test
+test: test-begin setup lint web-test rust-test doc-test oiio iiif python e2e ## Set up, then every gate and every test
 	@python3 scripts/recap.py
 
 .PHONY: test-begin
@@ -100,6 +100,12 @@ test-gpu: ## The object pool on the NVIDIA device of this machine
 test-sanitized: ## The object pool, which has unsafe code, under AddressSanitizer
 	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target/sanitized \
 		cargo test $(LOCKED) -p pixelbank-pool --lib --tests --target $(shell rustc -vV | sed -n 's/^host: //p')
+
+.PHONY: python wheel
+python: ## The Python package: its wheel in an environment of its own, and the tests there
+	@$(STEP) python scripts/python.sh test
+wheel: ## The Python package as it is released: target/wheels
+	@$(STEP) wheel scripts/python.sh wheel
 
 .PHONY: oiio iiif e2e
 oiio: program ## Pixels of every kind of file, compared with OpenImageIO's

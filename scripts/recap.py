@@ -5,7 +5,7 @@ import re
 import sys
 
 STEPS = pathlib.Path("target/steps")
-TEST_STEPS = ["rust-test", "doc-test", "web-test", "oiio", "iiif", "e2e"]
+TEST_STEPS = ["rust-test", "doc-test", "web-test", "oiio", "iiif", "python", "e2e"]
 COLORS = re.compile(r"\x1b\[[0-9;]*m")
 # The closing lines of the test runners, each with the number of tests that passed.
 CLOSING_LINES = re.compile(
@@ -14,6 +14,7 @@ CLOSING_LINES = re.compile(
       | test\ result:\ ok\.\ (\d+)\ passed  # cargo test, one line for each binary
       | Tests\s.*?\b(\d+)\ passed           # vitest
       | (\d+)\ passed\ \(                   # playwright
+      | (\d+)\ passed(?:,\ .*)?\ in\     # pytest
       | (?:iiif|oiio):\ (\d+)\ passed       # tests/iiif/run.py, tests/oiio/run.py
     )""",
     re.VERBOSE | re.MULTILINE,

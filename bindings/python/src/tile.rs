@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use pixelbank_cache::{Pin, Prefetch, Tile};
 use pixelbank_image::Rect;
+use pixelbank_memory::sync::Mutex;
 use pyo3::ffi;
 use pyo3::prelude::*;
 

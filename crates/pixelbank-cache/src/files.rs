@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
-use parking_lot::{Mutex, RwLock};
 use pixelbank_codec::Format;
 use pixelbank_image::{ChannelList, ImageSpec, LevelSpec, Size};
+use pixelbank_memory::sync::{Mutex, RwLock};
 use pixelbank_memory::{Account, Bank, Holder, Idle, Reclaim, Reservation, Wait};
 
 use crate::Error;

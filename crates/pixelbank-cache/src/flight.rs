@@ -119,8 +119,8 @@ pub(crate) fn sleep<T>(condition: &Condvar, guard: &mut MutexGuard<'_, T>, wait:
     const LOOK: std::time::Duration = std::time::Duration::from_millis(20);
     let look = wait.cancel().map(|_| std::time::Instant::now() + LOOK);
     match (wait.deadline(), look) {
-        (Some(deadline), Some(look)) => drop(condition.wait_until(guard, deadline.min(look))),
-        (Some(until), None) | (None, Some(until)) => drop(condition.wait_until(guard, until)),
+        (Some(deadline), Some(look)) => condition.wait_until(guard, deadline.min(look)),
+        (Some(until), None) | (None, Some(until)) => condition.wait_until(guard, until),
         (None, None) => condition.wait(guard),
     }
 }

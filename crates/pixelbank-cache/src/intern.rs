@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
-use parking_lot::Mutex;
+use pixelbank_memory::sync::Mutex;
 use pixelbank_memory::{Holder, Reservation, Wait};
 
 use crate::Error;

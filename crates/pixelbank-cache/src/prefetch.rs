@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use parking_lot::{Condvar, Mutex};
+use pixelbank_memory::sync::{Condvar, Mutex};
 use pixelbank_memory::{Cancel, Wait};
 
 use crate::Error;

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::Mutex;
 use pixelbank_codec::Decoder;
+use pixelbank_memory::sync::Mutex;
 use pixelbank_memory::{Account, Bank, Holder, Idle, Reclaim, Reservation, Resource, Wait};
 
 use crate::source::Source;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hashbrown::HashMap;
-use parking_lot::Mutex;
 use pixelbank_image::{PixelFormat, TileGrid};
+use pixelbank_memory::sync::Mutex;
 use pixelbank_memory::{Account, Bank, Error, Holder, Idle, Reclaim, Resource, ScratchFile};
 
 /// One level of one subimage of one file.

@@ -5,8 +5,8 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashMap};
-use parking_lot::Mutex;
 use pixelbank_image::ImageSpec;
+use pixelbank_memory::sync::Mutex;
 
 use crate::source::{Source, Stamp};
 

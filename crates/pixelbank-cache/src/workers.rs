@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use parking_lot::{Condvar, Mutex};
+use pixelbank_memory::sync::{Condvar, Mutex};
 
 /// The more urgent one is greater; among equals, the one that came first.
 struct Job {

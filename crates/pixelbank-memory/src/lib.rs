@@ -38,6 +38,7 @@ mod process;
 mod reclaim;
 mod scratch;
 mod size;
+pub mod sync;
 
 pub use account::{Account, Resource};
 pub use bank::{Bank, BankBuilder};

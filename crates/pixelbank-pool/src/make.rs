@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use parking_lot::Mutex;
+use pixelbank_memory::sync::Mutex;
 use pixelbank_memory::{Error as MemoryError, Reservation, format_bytes};
 use triomphe::UniqueArc;
 

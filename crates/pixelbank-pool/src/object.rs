@@ -3,8 +3,8 @@
 use std::any::Any;
 use std::sync::Arc as StdArc;
 
-use parking_lot::Mutex;
 use pixelbank_memory::Reservation;
+use pixelbank_memory::sync::Mutex;
 use smallvec::SmallVec;
 use triomphe::{Arc, UniqueArc};
 

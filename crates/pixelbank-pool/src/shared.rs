@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use parking_lot::{Mutex, RwLock};
+use pixelbank_memory::sync::{Mutex, RwLock};
 use pixelbank_memory::{Account, Bank, Holder, Idle, Reclaim, Resource};
 use triomphe::UniqueArc;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use pixelbank_memory::sync::Mutex;
 use serde::Serialize;
 use triomphe::UniqueArc;
 

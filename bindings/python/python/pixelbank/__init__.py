@@ -7,8 +7,8 @@
 array([[[ 3,  4,  5]],
 <BLANKLINE>
        [[ 9, 10, 11]]], dtype=uint8)
->>> bank.open("ramp")[0, :, "R" == "R"].shape
-(2,)
+>>> bank.open("ramp")[0, :, 2]
+array([2, 5], dtype=uint8)
 
 Functions without a bank use the default one, which takes its limits from `PIXELBANK_MEMORY` and its like, or from
 `pixelbank/config.toml` in the user's configuration folder; half of the machine's memory where neither says anything.
@@ -19,25 +19,58 @@ from pixelbank._bank import Bank, aread, default_bank, open, read, set_default_b
 from pixelbank._core import Cancel, Image, Pin, Prefetch, Spec, Tensor, Tile, __version__
 from pixelbank._ledger import Ledger
 from pixelbank._source import Source
-from pixelbank.errors import *  # noqa: F403
+from pixelbank.errors import (
+    ArgumentError,
+    BatchFullError,
+    BudgetError,
+    ClosedError,
+    DamagedError,
+    DeviceError,
+    Error,
+    ForkedError,
+    ImageError,
+    LimitError,
+    MissingError,
+    ReadError,
+    SourceError,
+    UnknownFormatError,
+    UnsupportedError,
+    WaitError,
+)
 
 __all__ = [
+    "ArgumentError",
     "Bank",
+    "BatchFullError",
+    "BudgetError",
     "Cancel",
+    "ClosedError",
+    "DamagedError",
+    "DeviceError",
+    "Error",
+    "ForkedError",
     "Image",
+    "ImageError",
     "Ledger",
+    "LimitError",
+    "MissingError",
     "Pin",
     "Prefetch",
+    "ReadError",
     "Source",
+    "SourceError",
     "Spec",
     "Tensor",
     "Tile",
+    "UnknownFormatError",
+    "UnsupportedError",
+    "WaitError",
     "__version__",
     "aread",
     "default_bank",
+    "errors",
     "open",
     "read",
     "set_default_bank",
     "spec",
-    *errors.__all__,
 ]

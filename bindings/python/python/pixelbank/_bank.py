@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import threading
@@ -14,11 +13,11 @@ from pixelbank._ledger import Ledger
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
+    from typing import Self
 
     import numpy as np
-    from typing_extensions import Self
 
-    from pixelbank._core import Image, PathLike, Spec
+    from pixelbank._core import Image, Spec, _PathLike
 
 
 class Bank(_core.Bank):
@@ -89,8 +88,9 @@ class Bank(_core.Bank):
         """What the cache did with each file that it knows, those first whose decoding took longest."""
         return json.loads(self._file_stats())
 
-    def attributes(self, path: PathLike) -> dict[str, dict[str, str]]:
-        """The file's metadata by group (`EXIF`, `IPTC`, `XMP`, `ICC` and others), read from it now.
+    def attributes(self, path: _PathLike) -> dict[str, dict[str, str]]:
+        """The file's metadata by what it is about, read from it now: `Image`, `Camera`, `Exposure`, `Lens`, `Place`,
+        `Description` and `Other`, each with its values by their names.
 
         Raises as `open`.
         """
@@ -99,7 +99,7 @@ class Bank(_core.Bank):
             groups.setdefault(group, {})[name] = value
         return groups
 
-    def info(self, path: PathLike) -> dict[str, Any]:
+    def info(self, path: _PathLike) -> dict[str, Any]:
         """Everything that is known of a file, as plain values: its subimages, when and with what it was taken.
 
         Raises as `open`.
@@ -132,8 +132,10 @@ class Bank(_core.Bank):
             ],
         }
 
-    async def aread(self, path: PathLike, *args: Any, **kwargs: Any) -> np.ndarray[Any, Any]:
+    async def aread(self, path: _PathLike, *args: Any, **kwargs: Any) -> np.ndarray[Any, Any]:
         """`read` for coroutines: takes the same arguments. A task that is cancelled ends the read."""
+        import asyncio
+
         cancel = kwargs.setdefault("cancel", _core.Cancel())
         try:
             return await asyncio.to_thread(self.read, path, *args, **kwargs)
@@ -146,7 +148,7 @@ def _rebuild(cls: type[Bank], args: tuple[Any, ...], kwargs: Mapping[str, Any]) 
     return cls(*args, **kwargs)
 
 
-def _reopen(path: PathLike, subimage: int, level: int) -> Image:
+def _reopen(path: _PathLike, subimage: int, level: int) -> Image:
     """An image that came from another process."""
     return default_bank().open(path, subimage=subimage).at_level(level)
 
@@ -184,21 +186,21 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_in_child)
 
 
-def read(path: PathLike, *args: Any, **kwargs: Any) -> np.ndarray[Any, Any]:
+def read(path: _PathLike, *args: Any, **kwargs: Any) -> np.ndarray[Any, Any]:
     """`Bank.read` of the default bank."""
     return default_bank().read(path, *args, **kwargs)
 
 
-def open(path: PathLike, **kwargs: Any) -> Image:
+def open(path: _PathLike, **kwargs: Any) -> Image:
     """`Bank.open` of the default bank."""
     return default_bank().open(path, **kwargs)
 
 
-def spec(path: PathLike, **kwargs: Any) -> Spec:
+def spec(path: _PathLike, **kwargs: Any) -> Spec:
     """`Bank.spec` of the default bank."""
     return default_bank().spec(path, **kwargs)
 
 
-async def aread(path: PathLike, *args: Any, **kwargs: Any) -> np.ndarray[Any, Any]:
+async def aread(path: _PathLike, *args: Any, **kwargs: Any) -> np.ndarray[Any, Any]:
     """`Bank.aread` of the default bank."""
     return await default_bank().aread(path, *args, **kwargs)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import html
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import pandas
+from typing import Any
 
 
 def format_bytes(n: float) -> str:
     """A number of bytes for people: `1.5 MiB`."""
     if n < 1024:
         return f"{n:.0f} B"
-    unit = ""
-    for unit in ("KiB", "MiB", "GiB", "TiB"):
-        n /= 1024
-        if n < 1024:
-            break
+    power = min(int(math.log(n, 1024)), 4)
+    n /= 1024**power
+    unit = ("", "KiB", "MiB", "GiB", "TiB")[power]
     return f"{n:.3g} {unit}" if n < 100 else f"{n:.0f} {unit}"
 
 
@@ -80,9 +76,9 @@ class Ledger:
         """Every figure, as plain values."""
         return self._figures
 
-    def to_dataframe(self) -> pandas.DataFrame:
-        """A row for each account, type and owner; needs pandas."""
-        import pandas
+    def to_dataframe(self) -> Any:
+        """A pandas.DataFrame with a row for each account, type and owner; pandas must be installed."""
+        import pandas  # type: ignore[import-untyped]
 
         return pandas.DataFrame(self._figures["types"])
 
@@ -116,8 +112,7 @@ class Ledger:
         widths = [max(len(row[i]) for row in table) for i in range(len(head))]
         lines = [
             "  ".join(
-                cell.ljust(width) if i < 4 else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+                cell.ljust(width) if i < 4 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths, strict=True))
             ).rstrip()
             for row in table
         ]
@@ -128,7 +123,5 @@ class Ledger:
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{name}</th>" for name in ("account", "type", "owner", "where", "count", "bytes", "peak"))
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in self._rows()
-        )
+        rows = "".join("<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in self._rows())
         return f"<p>{html.escape(self._title())}</p><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

@@ -9,10 +9,10 @@ use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::RwLock;
 use pixelbank_cache::{Cache, FileSource, Io, Source, Stamp};
 use pixelbank_codec::{Decoder, Error, Input, Limits};
 use pixelbank_memory::Reservation;
+use pixelbank_memory::sync::RwLock;
 use pyo3::prelude::*;
 
 pub use array::ArrayPixels;

@@ -23,7 +23,9 @@ impl ObjectSource {
     /// Asks the object what it is.
     pub fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
         let side = |name: &str| -> PyResult<u32> {
-            let value: i64 = object.getattr(name)?.extract()?;
+            let value = optional(object, name)?;
+            let value = value.ok_or_else(|| argument("source", format!("it has no {name}")))?;
+            let value: i64 = value.extract()?;
             u32::try_from(value)
                 .ok()
                 .filter(|side| (1..=1 << 24).contains(side))

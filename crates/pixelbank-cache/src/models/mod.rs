@@ -1,6 +1,6 @@
 //! Every order in which a few threads can take each step, gone through by loom.
 //!
-//! The files under test are compiled a second time, with loom's locks in place of `parking_lot`'s.
+//! The files under test are compiled a second time, with loom's locks in place of the memory crate's.
 #![allow(clippy::unwrap_used, clippy::duplicate_mod, dead_code)]
 
 #[path = "../flight.rs"]

@@ -1,4 +1,4 @@
-//! Loom's locks with the signatures of `parking_lot`'s.
+//! Loom's locks with the signatures of ours.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -47,8 +47,8 @@ impl Condvar {
         guard.0 = guard.0.take().map(|guard| self.0.wait(guard).unwrap());
     }
 
-    /// A model has no clock: whoever waits, waits for ever. Says whether time ran out, as the other does.
-    pub fn wait_until<T>(&self, _: &mut MutexGuard<'_, T>, _: Instant) -> bool {
+    /// A model has no clock: whoever waits, waits for ever.
+    pub fn wait_until<T>(&self, _: &mut MutexGuard<'_, T>, _: Instant) {
         unreachable!("models wait without a deadline")
     }
 

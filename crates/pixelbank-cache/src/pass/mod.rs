@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hashbrown::HashMap;
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use pixelbank_memory::sync::{Condvar, Mutex, MutexGuard};
 use pixelbank_memory::{Cancel, Wait};
 
 use self::job::Job;

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
-use parking_lot::Mutex;
+use pixelbank_memory::sync::Mutex;
 use pixelbank_memory::{Account, Error, Holder, Idle, Reclaim, Reservation, Wait};
 
 use self::order::Order;

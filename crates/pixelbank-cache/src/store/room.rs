@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::Mutex;
+use pixelbank_memory::sync::Mutex;
 use pixelbank_memory::{Error, Holder, Reservation, Wait};
 
 use super::order;

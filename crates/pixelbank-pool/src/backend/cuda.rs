@@ -11,7 +11,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use cudarc::driver::{DriverError, result, sys};
-use parking_lot::Mutex;
+use pixelbank_memory::sync::Mutex;
 
 use super::{Backend, Memory, Timeline};
 use crate::{Device, Error};

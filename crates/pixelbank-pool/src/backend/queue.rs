@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use parking_lot::{Condvar, Mutex};
+use pixelbank_memory::sync::{Condvar, Mutex};
 
 use super::Timeline;
 use crate::{Device, Error};

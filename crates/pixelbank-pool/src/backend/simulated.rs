@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use parking_lot::Mutex;
+use pixelbank_memory::sync::Mutex;
 
 use super::queue::{Observer, QueueStream};
 use super::{Backend, Memory, Timeline};

@@ -1,0 +1,48 @@
+"""The examples of the documentation, run."""
+
+import doctest
+import re
+from pathlib import Path
+
+import numpy as np
+import pixelbank
+import pixelbank._bank
+import pytest
+from PIL import Image
+
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+@pytest.fixture
+def photo(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    y, x = np.mgrid[0:2000, 0:3000]
+    Image.fromarray(np.stack([x % 256, y % 256, (x // 8 + y // 8) % 256], axis=2).astype("uint8")).save("photo.jpg")
+
+
+def test_the_guide(photo, capsys):
+    code = re.findall(r"^```python\n(.*?)^```$", (DOCS / "python.md").read_text(), re.DOTALL | re.MULTILINE)
+    assert len(code) >= 8
+    names = {}
+    for block in code:
+        exec(compile(block, "docs/python.md", "exec"), names)
+    assert "(2000, 3000, 3) (512, 512, 3) (250, 375, 3) float32" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("module", [pixelbank, pixelbank._bank])
+def test_docstrings(module):
+    failed, tried = doctest.testmod(module)
+    assert failed == 0
+    assert tried > 0
+
+
+def test_everything_public_is_documented():
+    for name in pixelbank.__all__:
+        thing = getattr(pixelbank, name)
+        if isinstance(thing, str):
+            continue
+        assert (thing.__doc__ or "").strip(), name
+        if isinstance(thing, type) and not issubclass(thing, BaseException):
+            for member, value in vars(thing).items():
+                if not member.startswith("_") and callable(value):
+                    assert (value.__doc__ or "").strip(), f"{name}.{member}"

@@ -1,0 +1,35 @@
+"""The stubs say what is there, and typical use of it passes the checkers."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+def check(*command):
+    done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, timeout=300, cwd=HERE)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_stubs_are_those_of_the_module():
+    check("mypy.stubtest", "pixelbank")
+
+
+def test_mypy_accepts_typical_use():
+    check("mypy", "--strict", "typed_example.py")
+
+
+def test_pyright_accepts_typical_use():
+    check("pyright", "--pythonpath", sys.executable, "typed_example.py")
+
+
+@pytest.mark.parametrize("line", ["bank.read(5)", "bank.open('a')['b']", "bank.spec('a').widht", "bank.read('a', alpha='none')"])
+def test_mypy_refuses_mistakes(tmp_path, line):
+    path = tmp_path / "mistake.py"
+    path.write_text(f"import pixelbank\nbank = pixelbank.Bank()\n{line}\n")
+    done = subprocess.run([sys.executable, "-m", "mypy", str(path)], capture_output=True, text=True, timeout=300)
+    assert re.search(r"mistake\.py:3: error", done.stdout), done.stdout
