@@ -205,6 +205,15 @@ def test_settings_come_from_the_environment():
     assert "ArgumentError" in bad.stderr
 
 
+def test_what_happens_unasked_is_logged(png, caplog):
+    caplog.set_level("INFO", "pixelbank")
+    pixelbank.set_default_bank(None)
+    pixelbank.spec(png)
+    pixelbank.spec(png)
+    assert [record.name for record in caplog.records] == ["pixelbank"]
+    assert "default bank" in caplog.text
+
+
 def test_importing_loads_nothing_large():
-    code = "import sys, pixelbank; print([m for m in ('numpy', 'asyncio', 'PIL', 'pandas') if m in sys.modules])"
+    code = "import sys, pixelbank; print([m for m in ('numpy', 'asyncio', 'PIL', 'pandas', 'logging') if m in sys.modules])"
     assert run(code).stdout.strip() == "[]"

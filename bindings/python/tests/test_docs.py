@@ -10,7 +10,7 @@ import pixelbank._bank
 import pytest
 from PIL import Image
 
-DOCS = Path(__file__).parents[3] / "docs"
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -20,12 +20,13 @@ def photo(tmp_path, monkeypatch):
     Image.fromarray(np.stack([x % 256, y % 256, (x // 8 + y // 8) % 256], axis=2).astype("uint8")).save("photo.jpg")
 
 
-def test_the_guide(photo, capsys):
-    code = re.findall(r"^```python\n(.*?)^```$", (DOCS / "python.md").read_text(), re.DOTALL | re.MULTILINE)
-    assert len(code) >= 8
+@pytest.mark.parametrize(("path", "least"), [("docs/python.md", 8), ("README.md", 1)])
+def test_the_guide(photo, capsys, path, least):
+    code = re.findall(r"^```python\n(.*?)^```$", (ROOT / path).read_text(), re.DOTALL | re.MULTILINE)
+    assert len(code) >= least
     names = {}
     for block in code:
-        exec(compile(block, "docs/python.md", "exec"), names)
+        exec(compile(block, path, "exec"), names)
     assert "(2000, 3000, 3) (512, 512, 3) (250, 375, 3) float32" in capsys.readouterr().out
 
 

@@ -164,7 +164,10 @@ def default_bank() -> Bank:
     if bank is None:
         with _default_lock:
             if _default is None:
+                import logging
+
                 _default = Bank()
+                logging.getLogger("pixelbank").info("the default bank of process %d is made: %r", os.getpid(), _default)
             bank = _default
     return bank
 

@@ -1,5 +1,7 @@
 """What lies behind a URL."""
 
+import logging
+
 from pixelbank.errors import ArgumentError
 
 
@@ -10,4 +12,6 @@ def fetch(url: str) -> bytes:
     except ModuleNotFoundError as missing:
         raise ArgumentError(f"path: {url!r} is a URL, and fsspec, which reads those, is not installed") from missing
     with fsspec.open(url, "rb") as file:
-        return file.read()
+        content: bytes = file.read()
+    logging.getLogger("pixelbank").debug("%s: %d bytes read", url, len(content))
+    return content
