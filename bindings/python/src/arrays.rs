@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, c_int};
+use std::ffi::{CStr, c_int, c_void};
 use std::ptr;
 
 use numpy::npyffi::{self, NPY_TYPES, PY_ARRAY_API, npy_intp};
@@ -119,10 +119,38 @@ pub fn array_over<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let address = tensor.address() as usize;
     let base = Bound::new(py, PyTensor::new(tensor))?;
+    // SAFETY: the tensor was made for that shape; the base keeps its memory, which nothing else writes to.
+    let array = unsafe { new_array(py, shape, sample, ptr::with_exposed_provenance_mut(address))? };
+    // SAFETY: a new array, and a reference that is given away.
+    let set =
+        unsafe { PY_ARRAY_API.PyArray_SetBaseObject(py, array.as_ptr().cast(), base.into_ptr()) };
+    if set < 0 {
+        return Err(PyErr::fetch(py));
+    }
+    Ok(array)
+}
+
+/// An array in memory of NumPy's own, of any contents.
+pub fn empty(py: Python<'_>, shape: [usize; 3], sample: SampleType) -> PyResult<Bound<'_, PyAny>> {
+    // SAFETY: without memory, NumPy takes its own.
+    unsafe { new_array(py, shape, sample, ptr::null_mut()) }
+}
+
+/// # Safety
+/// `first` must be null, or point to memory for the shape that outlives the array.
+unsafe fn new_array<'py>(
+    py: Python<'py>,
+    shape: [usize; 3],
+    sample: SampleType,
+    first: *mut c_void,
+) -> PyResult<Bound<'py, PyAny>> {
     let mut dims = shape.map(|extent| extent as npy_intp);
+    let flags = match first.is_null() {
+        true => 0,
+        false => npyffi::NPY_ARRAY_WRITEABLE,
+    };
     // SAFETY: the calls get what NumPy's documentation asks for: a type, of which a reference is given away; as many
-    // extents as dimensions; memory of at least that many bytes, which the base keeps alive, and which nothing else
-    // writes to. A null pointer means that an exception was set.
+    // extents as dimensions; memory as the caller promised. A null pointer means that an exception was set.
     unsafe {
         let descr = PY_ARRAY_API.PyArray_DescrFromType(py, entry(sample).3 as c_int);
         let array = PY_ARRAY_API.PyArray_NewFromDescr(
@@ -132,16 +160,11 @@ pub fn array_over<'py>(
             dims.len() as c_int,
             dims.as_mut_ptr(),
             ptr::null_mut(),
-            ptr::with_exposed_provenance_mut(address),
-            npyffi::NPY_ARRAY_WRITEABLE,
+            first,
+            flags,
             ptr::null_mut(),
         );
-        let array = Bound::from_owned_ptr_or_err(py, array)?;
-        let set = PY_ARRAY_API.PyArray_SetBaseObject(py, array.as_ptr().cast(), base.into_ptr());
-        if set < 0 {
-            return Err(PyErr::fetch(py));
-        }
-        Ok(array)
+        Bound::from_owned_ptr_or_err(py, array)
     }
 }
 

@@ -139,7 +139,7 @@ impl PyBank {
     /// of the result. It must not be resized while it is written, which goes on for a moment where the call ends by a
     /// deadline or Ctrl-C.
     ///
-    /// The array's memory comes from the pool, and is on the books until the array has gone. `timeout` is in seconds;
+    /// The array's memory comes from the pool, and is on the books until the array has gone; up to 4 KiB are NumPy's own. `timeout` is in seconds;
     /// `cancel` is a `Cancel`.
     ///
     /// Raises `MissingError`, `ReadError` or an `ImageError` for the file, `ArgumentError` for what it does not have,

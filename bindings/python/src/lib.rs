@@ -9,6 +9,7 @@ mod arrays;
 mod bank;
 mod core;
 mod errors;
+mod heap;
 mod image;
 mod pool;
 mod process;
@@ -26,6 +27,8 @@ mod native {
 
     #[pymodule_export]
     use crate::bank::PyBank;
+    #[pymodule_export]
+    use crate::heap::{_c_allocator, _walk};
     #[pymodule_export]
     use crate::image::PyImage;
     #[pymodule_export]

@@ -9,13 +9,16 @@ use pixelbank_pool::{Tensor, TensorDesc};
 use pyo3::prelude::*;
 
 use crate::arguments::{ReadArguments, Request};
-use crate::arrays::{Out, array_over, pixel_format, pool_dtype};
+use crate::arrays::{self, Out, array_over, pixel_format, pool_dtype};
 use crate::core::Core;
 use crate::errors;
 use crate::waiting::Patience;
 
 /// Up to this many bytes are copied with the interpreter held: giving it up and taking it again would cost as much.
 const QUICK_BYTES: u64 = 256 << 10;
+
+/// Arrays of up to this many bytes are in memory of NumPy's own.
+const SMALL_BYTES: u64 = 4 << 10;
 
 impl Request {
     /// Only from tiles in memory; whether they all were.
@@ -70,17 +73,27 @@ pub fn read<'py>(
         let request = Request::new(image, arguments, None)?;
         return new_array(py, core, image, request, patience);
     };
-    let mut target = Out::new(out)?;
+    let target = Out::new(out)?;
     let request = Request::new(image, arguments, Some(&target))?;
+    read_into(py, image, request, out, target, patience)?;
+    Ok(out.clone())
+}
+
+fn read_into(
+    py: Python<'_>,
+    image: &Image,
+    request: Request,
+    out: &Bound<'_, PyAny>,
+    mut target: Out,
+    patience: &Patience,
+) -> PyResult<()> {
+    let failed = |error| errors::from_cache(py, &error);
     if request.bytes() <= QUICK_BYTES {
         #[allow(unsafe_code)]
         // SAFETY: the caller holds `out`, and nobody resizes it while the interpreter is held.
         let view = unsafe { target.view()? };
-        if request
-            .fill_resident(image, view)
-            .map_err(|error| errors::from_cache(py, &error))?
-        {
-            return Ok(out.clone());
+        if request.fill_resident(image, view).map_err(failed)? {
+            return Ok(());
         }
     }
     let (image, kept) = (image.clone(), out.clone().unbind());
@@ -89,16 +102,16 @@ pub fn read<'py>(
             // Whoever stops waiting leaves this writing for a while: the memory must outlive that.
             let _kept = kept;
             #[allow(unsafe_code)]
-            // SAFETY: `_kept` keeps the object; that nobody resizes it meanwhile is asked of the caller in `read`'s documentation.
+            // SAFETY: `_kept` keeps the object; that nobody resizes it meanwhile is asked of the caller in `read`'s
+            // documentation.
             let view =
                 unsafe { target.view() }.map_err(|error| Error::BadRequest(error.to_string()))?;
             request.fill(&image, view, wait)
         })?
-        .map_err(|error| errors::from_cache(py, &error))?;
-    Ok(out.clone())
+        .map_err(failed)
 }
 
-/// A new array, in memory of the pool.
+/// A new array: in memory of the pool, unless it is so small that booking it would cost more than making it.
 pub fn new_array<'py>(
     py: Python<'py>,
     core: &Arc<Core>,
@@ -113,17 +126,19 @@ pub fn new_array<'py>(
         usize::from(request.n_channels),
     ];
     let sample = request.sample;
+    if request.bytes() <= SMALL_BYTES {
+        let array = arrays::empty(py, shape, sample)?;
+        let target = Out::new(&array)?;
+        read_into(py, image, request, &array, target, patience)?;
+        return Ok(array);
+    }
     let desc = TensorDesc::new(shape.map(|extent| extent as u64), pool_dtype(sample));
     if request.bytes() <= QUICK_BYTES {
-        let mut tensor = core
-            .pool
-            .tensor(&desc)
-            .map_err(|error| errors::from_pool(&error))?;
+        let made = core.pool.tensor(&desc);
+        let mut tensor = made.map_err(|error| errors::from_pool(&error))?;
         let view = pixels(&mut tensor, &request);
-        if request
-            .fill_resident(image, view)
-            .map_err(|error| errors::from_cache(py, &error))?
-        {
+        let filled = request.fill_resident(image, view);
+        if filled.map_err(|error| errors::from_cache(py, &error))? {
             return array_over(py, tensor, shape, sample);
         }
     }
@@ -134,9 +149,8 @@ pub fn new_array<'py>(
             ..Default::default()
         };
         let mut tensor = pool.tensor_with(&desc, &ask).map_err(Failure::Pool)?;
-        request
-            .fill(&image, pixels(&mut tensor, &request), wait)
-            .map_err(Failure::Cache)?;
+        let view = pixels(&mut tensor, &request);
+        request.fill(&image, view, wait).map_err(Failure::Cache)?;
         Ok(tensor)
     })?;
     let tensor = tensor.map_err(|failure| match failure {

@@ -7,10 +7,15 @@ from pathlib import Path
 import numpy as np
 import pixelbank
 import pixelbank._bank
+import pixelbank.analyzer
 import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parents[3]
+
+
+OPENED = "(2000, 3000, 3) (512, 512, 3) (250, 375, 3) float32"
+EXPECTED = {"docs/python.md": OPENED, "README.md": OPENED, "docs/memory-analyser.md": "__slots__ would save"}
 
 
 @pytest.fixture
@@ -20,17 +25,17 @@ def photo(tmp_path, monkeypatch):
     Image.fromarray(np.stack([x % 256, y % 256, (x // 8 + y // 8) % 256], axis=2).astype("uint8")).save("photo.jpg")
 
 
-@pytest.mark.parametrize(("path", "least"), [("docs/python.md", 8), ("README.md", 1)])
+@pytest.mark.parametrize(("path", "least"), [("docs/python.md", 8), ("docs/memory-analyser.md", 2), ("README.md", 1)])
 def test_the_guide(photo, capsys, path, least):
     code = re.findall(r"^```python\n(.*?)^```$", (ROOT / path).read_text(), re.DOTALL | re.MULTILINE)
     assert len(code) >= least
-    names = {}
+    names = {"__name__": "__main__"}
     for block in code:
         exec(compile(block, path, "exec"), names)
-    assert "(2000, 3000, 3) (512, 512, 3) (250, 375, 3) float32" in capsys.readouterr().out
+    assert EXPECTED[path] in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("module", [pixelbank, pixelbank._bank])
+@pytest.mark.parametrize("module", [pixelbank, pixelbank._bank, pixelbank.analyzer])
 def test_docstrings(module):
     failed, tried = doctest.testmod(module)
     assert failed == 0

@@ -20,7 +20,10 @@ _Memory: TypeAlias = Buffer | NDArray[Any]
 _Out = TypeVar("_Out", bound=_Memory)
 
 __version__: str
-__all__ = ["Bank", "Cancel", "Image", "Pin", "Prefetch", "Spec", "Tensor", "Tile", "__version__"]
+__all__ = ["Bank", "Cancel", "Image", "Pin", "Prefetch", "Spec", "Tensor", "Tile", "__version__", "_c_allocator", "_walk"]
+
+def _c_allocator() -> tuple[int, int]: ...
+def _walk() -> list[tuple[type[Any], int, int, int, bool]]: ...
 
 @disjoint_base
 class Bank:

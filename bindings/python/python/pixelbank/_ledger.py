@@ -5,7 +5,10 @@ from __future__ import annotations
 import html
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Sequence
 
 
 def format_bytes(n: float) -> str:
@@ -16,6 +19,28 @@ def format_bytes(n: float) -> str:
     n /= 1024**power
     unit = ("", "KiB", "MiB", "GiB", "TiB")[power]
     return f"{n:.3g} {unit}" if n < 100 else f"{n:.0f} {unit}"
+
+
+def table_text(head: Sequence[str], rows: Sequence[Sequence[str]], left: Container[int]) -> str:
+    """A table for terminals; the columns numbered in `left` begin at the left, the others end at the right."""
+    table = [head, *rows]
+    widths = [max(len(row[i]) for row in table) for i in range(len(head))]
+
+    def line(row: Sequence[str]) -> str:
+        cells = zip(row, widths, strict=True)
+        return "  ".join(cell.ljust(width) if i in left else cell.rjust(width) for i, (cell, width) in enumerate(cells)).rstrip()
+
+    return "\n".join(map(line, table))
+
+
+def table_html(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table for notebooks."""
+
+    def line(cells: Sequence[str], kind: str) -> str:
+        return "<tr>" + "".join(f"<{kind}>{html.escape(cell)}</{kind}>" for cell in cells) + "</tr>"
+
+    body = "".join(line(row, "td") for row in rows)
+    return f"<table><thead>{line(head, 'th')}</thead><tbody>{body}</tbody></table>"
 
 
 @dataclass(frozen=True)
@@ -82,14 +107,14 @@ class Ledger:
 
         return pandas.DataFrame(self._figures["types"])
 
-    def _rows(self) -> list[tuple[str, str, str, str, int, str, str]]:
+    def _rows(self) -> list[tuple[str, ...]]:
         return [
             (
                 row["account"],
                 row["type"],
                 row["owner"],
                 row["resource"],
-                row["count"],
+                str(row["count"]),
                 *(
                     (f"{row['live_bytes']}", f"{row['peak_bytes']}")
                     if row["resource"] == "files"
@@ -106,22 +131,13 @@ class Ledger:
         resident = format_bytes(self.resident_bytes)
         return f"{host.live} of {host.limit} held, {idle} of it idle; the process has {resident} resident"
 
+    _HEAD = ("account", "type", "owner", "where", "count", "bytes", "peak")
+
     def __str__(self) -> str:
-        head = ("account", "type", "owner", "where", "count", "bytes", "peak")
-        table = [head, *((*row[:4], str(row[4]), *row[5:]) for row in self._rows())]
-        widths = [max(len(row[i]) for row in table) for i in range(len(head))]
-        lines = [
-            "  ".join(
-                cell.ljust(width) if i < 4 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in table
-        ]
-        return "\n".join([self._title(), *lines])
+        return self._title() + "\n" + table_text(self._HEAD, self._rows(), left=(0, 1, 2, 3))
 
     def __repr__(self) -> str:
         return f"<Ledger: {self._title()}>"
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{name}</th>" for name in ("account", "type", "owner", "where", "count", "bytes", "peak"))
-        rows = "".join("<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in self._rows())
-        return f"<p>{html.escape(self._title())}</p><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        return f"<p>{html.escape(self._title())}</p>" + table_html(self._HEAD, self._rows())
