@@ -57,21 +57,20 @@ class Row:
 
 
 def _values_bytes(references: int, count: int) -> int:
-    """What the arrays of attributes take that lie beside instances: a word for each, and a prefix."""
+    """What the arrays of attributes take that lie beside instances, or behind them from Python 3.13 on: a word for each
+    attribute, and a prefix. `sys.getsizeof` leaves them out."""
+    # One reference is that to the type.
     each = max(references // count - 1, 0)
     return count * (each * _POINTER + (each + 2 + 7) // 8 * 8) if each else 0
 
 
 def _rows() -> list[Row]:
-    # A reference to the type, and the attributes; an array is apart from its object before 3.13.
-    is_apart = sys.version_info < (3, 13)
     found: dict[str, Row] = {}
     for kind, count, size, references, has_values in _core._walk():
         name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
         advice = ""
         if has_values:
-            if is_apart:
-                size += _values_bytes(references, count)
+            size += _values_bytes(references, count)
             if count >= _MANY:
                 advice = _advice(count, size, max(references // count - 1, 0))
         before = found.get(name)
