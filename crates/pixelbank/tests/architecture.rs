@@ -13,6 +13,7 @@ use serde_json::Value;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("pixelbank-memory", &[]),
     ("pixelbank-image", &["pixelbank-memory"]),
+    ("pixelbank-mesh", &["pixelbank-memory"]),
     ("pixelbank-codec", &["pixelbank-image", "pixelbank-memory"]),
     ("pixelbank-pool", &["pixelbank-image", "pixelbank-memory"]),
     (
@@ -59,6 +60,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pixelbank-cache",
             "pixelbank-codec",
             "pixelbank-pool",
+            "pixelbank-mesh",
             "pixelbank-image",
             "pixelbank-memory",
         ],
