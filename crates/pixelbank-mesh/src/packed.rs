@@ -95,7 +95,7 @@ pub(crate) struct Packer {
 /// What packing a block takes at most: the block as numbers, the codecs' output before it is cut to its size, and the
 /// codecs' own tables.
 fn working_bytes(n_vertices: usize, n_faces: usize) -> u64 {
-    (n_vertices * 40 + n_faces * 36 + (64 << 10)) as u64
+    (n_vertices * 40 + n_faces * 30 + (64 << 10)) as u64
 }
 
 fn refused(error: meshopt::Error) -> Error {

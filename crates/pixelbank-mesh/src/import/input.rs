@@ -235,5 +235,5 @@ impl<R: Read> Window<R> {
 
 /// How large a window is for an input of `len` bytes: a small file needs no large one.
 pub(crate) fn window_bytes(len: u64) -> usize {
-    (len / 64).next_power_of_two().clamp(64 << 10, 1 << 20) as usize
+    (len / 64).next_power_of_two().clamp(64 << 10, 256 << 10) as usize
 }

@@ -128,6 +128,10 @@ fn corner<R: std::io::Read>(window: &mut Window<R>) -> Result<Option<Vec3>, Faul
         let Some((start, end)) = window.word()? else {
             return Ok(None);
         };
+        // The last word may have been cut short with the file. What is a number then is not to be believed.
+        if window.is_over() && end == window.bytes().len() {
+            return Ok(None);
+        }
         let word = &window.bytes()[start..end];
         let Some(found) = number(word) else {
             return malformed(format!(
@@ -136,10 +140,6 @@ fn corner<R: std::io::Read>(window: &mut Window<R>) -> Result<Option<Vec3>, Faul
                 shown(word)
             ));
         };
-        // The last word may have been cut short with the file. What was a number then is not to be believed.
-        if window.is_over() && end == window.bytes().len() {
-            return Ok(None);
-        }
         *value = found;
         window.consume(end);
     }

@@ -91,16 +91,7 @@ pub(super) fn number(word: &[u8]) -> Option<f32> {
         || unsigned.get(..3).is_some_and(|start| {
             start.eq_ignore_ascii_case(b"nan") || start.eq_ignore_ascii_case(b"inf")
         });
-    if is_special {
-        return Some(f32::NAN);
-    }
-    if unsigned.len() < word.len() {
-        // "+1.5", and FORTRAN's "1.5D+01" below.
-        if let Ok(value) = fast_float2::parse::<f32, _>(unsigned) {
-            return Some(if word[0] == b'-' { -value } else { value });
-        }
-    }
-    None
+    is_special.then_some(f32::NAN)
 }
 
 /// A word for a message.

@@ -99,10 +99,11 @@ fn instances(items: &[Item], resources: &mut Resources) -> Result<Vec<Instance>,
         .map(|item| (item.key, item.place, 0))
         .collect();
     let mut n_visits = 0;
+    let mut n_paid = 0;
     while let Some((key, place, depth)) = waiting.pop() {
-        // Each visit is paid for, so that few objects which place each other over and over are soon too many.
-        resources.pay(n_visits, 2 * size_of::<Instance>() + 2 * size_of::<(Key, Transform, usize)>())?;
+        // Visits are counted, as few objects can place each other over and over without a face among them.
         n_visits += 1;
+        check_limit("parts", n_visits, resources.max_parts)?;
         if depth > MAX_DEPTH {
             return malformed("its objects are nested too deeply, or in a circle");
         }
@@ -115,8 +116,11 @@ fn instances(items: &[Item], resources: &mut Resources) -> Result<Vec<Instance>,
         if object.n_faces > 0 {
             found.push(Instance { key, place });
         }
-        if waiting.len() as u64 > resources.max_parts {
-            check_limit("parts", waiting.len() as u64, resources.max_parts)?;
+        let n = found.len() + waiting.len();
+        if n > n_paid {
+            // For twice as many, which lists have in reserve.
+            resources.pay(n, 2 * (n - n_paid) * size_of::<(Key, Transform, usize)>())?;
+            n_paid = n;
         }
     }
     Ok(found)
