@@ -1,5 +1,7 @@
 //! What every fuzz target of a format does with its input.
 
+pub mod mesh;
+
 use std::ops::ControlFlow;
 
 use pixelbank_codec::{Error, Input, Limits, Metadata, Region, open};

@@ -29,7 +29,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         put("faces", packed.n_faces() as f64);
         put("rest_bytes", packed.nbytes() as f64);
         put("peak_booked", peak_booked() as f64);
-        put("peak_resident", (peak_resident_bytes().unwrap_or(0) - start) as f64);
+        put(
+            "peak_resident",
+            (peak_resident_bytes().unwrap_or(0) - start) as f64,
+        );
     } else {
         let (mesh, _) = load(path, &books, &Options::default())?;
         put("load_ms", ms(begun));
@@ -37,8 +40,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         put("vertices", f64::from(mesh.n_vertices()));
         put("bytes", mesh.nbytes() as f64);
         put("peak_booked", peak_booked() as f64);
-        put("resident", resident_bytes().unwrap_or(0).saturating_sub(start) as f64);
-        put("peak_resident", peak_resident_bytes().unwrap_or(0).saturating_sub(start) as f64);
+        put(
+            "resident",
+            resident_bytes().unwrap_or(0).saturating_sub(start) as f64,
+        );
+        put(
+            "peak_resident",
+            peak_resident_bytes().unwrap_or(0).saturating_sub(start) as f64,
+        );
         match what.as_str() {
             "rest" => rest(&mesh, Packing::Lossless, &mut put)?,
             "quantised" => rest(&mesh, Packing::Within(0.001), &mut put)?,

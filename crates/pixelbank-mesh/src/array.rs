@@ -182,7 +182,12 @@ mod tests {
         growing.push(7).unwrap();
         let flat = growing.into_flat("flat").unwrap();
         assert_eq!(flat.len(), n - 2);
-        assert!(flat[..n - 3].iter().enumerate().all(|(i, value)| *value == i as u32));
+        assert!(
+            flat[..n - 3]
+                .iter()
+                .enumerate()
+                .all(|(i, value)| *value == i as u32)
+        );
         assert_eq!(flat[n - 3], 7);
         drop(flat);
         assert_eq!(bank.ledger().host.live_bytes, 0);

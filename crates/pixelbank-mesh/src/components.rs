@@ -87,7 +87,11 @@ impl Components {
     /// # Panics
     /// If there is no such piece.
     pub fn faces(&self, component: usize) -> &[u32] {
-        let start = if component == 0 { 0 } else { self.ends[component - 1] };
+        let start = if component == 0 {
+            0
+        } else {
+            self.ends[component - 1]
+        };
         &self.faces[start as usize..self.ends[component] as usize]
     }
 }
@@ -235,9 +239,15 @@ impl Attributes {
         let colours = self.colours.as_ref();
         let texcoords = self.texcoords.as_ref();
         Ok(Self {
-            normals: normals.map(|all| gathered(books, all, numbers)).transpose()?,
-            colours: colours.map(|all| gathered(books, all, numbers)).transpose()?,
-            texcoords: texcoords.map(|all| gathered(books, all, numbers)).transpose()?,
+            normals: normals
+                .map(|all| gathered(books, all, numbers))
+                .transpose()?,
+            colours: colours
+                .map(|all| gathered(books, all, numbers))
+                .transpose()?,
+            texcoords: texcoords
+                .map(|all| gathered(books, all, numbers))
+                .transpose()?,
         })
     }
 }

@@ -3,7 +3,8 @@
 
 use crate::array::{Array, Growing};
 use crate::components::Sets;
-use crate::{Error, Mesh};
+use crate::measure::doubled_area;
+use crate::{Error, Indices, Mesh};
 
 /// How the faces of a mesh hang together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -71,9 +72,9 @@ pub(crate) fn face_of(half: u32) -> (u32, usize) {
     (half / 3, (half % 3) as usize)
 }
 
-fn ends(mesh: &Mesh, half: u32) -> [u32; 2] {
+fn ends(indices: Indices, half: u32) -> [u32; 2] {
     let (face, k) = face_of(half);
-    let corners = mesh.faces.get(face as usize);
+    let corners = indices.get(face as usize);
     [corners[k], corners[(k + 1) % 3]]
 }
 
@@ -84,15 +85,17 @@ pub(crate) fn for_each_edge(
     mut each: impl FnMut([u32; 2], &[u32]) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let n_halves = mesh.n_faces() * 3;
+    let indices = mesh.indices();
     let least = |half: u32| {
-        let [from, to] = ends(mesh, half);
+        let [from, to] = ends(indices, half);
         (from != to).then(|| from.min(to))
     };
     let mut buckets = Buckets::new(mesh, n_halves, least)?;
+    let (bucket_ends, numbers): (&[u32], &mut [u32]) = (&buckets.ends, &mut buckets.numbers);
     for vertex in 0..mesh.n_vertices() {
-        let halves = buckets.of(vertex);
+        let halves = bucket(bucket_ends, numbers, vertex);
         let other = |half: u32| {
-            let [from, to] = ends(mesh, half);
+            let [from, to] = ends(indices, half);
             from.max(to)
         };
         halves.sort_unstable_by_key(|half| (other(*half), *half));
@@ -135,26 +138,32 @@ impl Buckets {
         }
         Ok(Self { ends, numbers })
     }
+}
 
-    fn of(&mut self, vertex: u32) -> &mut [u32] {
-        let start = if vertex == 0 { 0 } else { self.ends[vertex as usize - 1] };
-        let end = self.ends[vertex as usize];
-        &mut self.numbers[start as usize..end as usize]
-    }
+/// The bucket of a vertex.
+fn bucket<'a>(ends: &[u32], numbers: &'a mut [u32], vertex: u32) -> &'a mut [u32] {
+    let start = if vertex == 0 {
+        0
+    } else {
+        ends[vertex as usize - 1]
+    };
+    &mut numbers[start as usize..ends[vertex as usize] as usize]
 }
 
 /// Calls `each` with every face that has the same three vertices as one before it, in whatever order.
 pub(crate) fn for_each_copy(mesh: &Mesh, mut each: impl FnMut(u32)) -> Result<(), Error> {
+    let indices = mesh.indices();
     let sorted = |face: u32| {
-        let mut corners = mesh.faces.get(face as usize);
+        let mut corners = indices.get(face as usize);
         corners.sort_unstable();
         corners
     };
     let mut buckets = Buckets::new(mesh, mesh.n_faces(), |face| {
-        mesh.faces.get(face as usize).into_iter().min()
+        indices.get(face as usize).into_iter().min()
     })?;
+    let (bucket_ends, numbers): (&[u32], &mut [u32]) = (&buckets.ends, &mut buckets.numbers);
     for vertex in 0..mesh.n_vertices() {
-        let faces = buckets.of(vertex);
+        let faces = bucket(bucket_ends, numbers, vertex);
         if faces.len() < 2 {
             continue;
         }
@@ -182,11 +191,12 @@ impl Mesh {
             n_components: 0,
         };
         let mut sets = Sets::new(&self.books, self.n_faces())?;
+        let indices = self.indices();
         for_each_edge(self, |_, halves| {
             found.n_edges += 1;
             match *halves {
                 [_] => found.n_open_edges += 1,
-                [a, b] if ends(self, a) == ends(self, b) => found.n_turned_edges += 1,
+                [a, b] if ends(indices, a) == ends(indices, b) => found.n_turned_edges += 1,
                 [_, _] => {}
                 _ => found.n_crowded_edges += 1,
             }
@@ -209,7 +219,9 @@ impl Mesh {
 
     /// How many faces have three vertices and no area.
     pub fn n_flat_faces(&self) -> u32 {
-        self.faces().filter(|face| face.area() == 0.0).count() as u32
+        self.faces()
+            .filter(|face| doubled_area(face.points) == [0.0; 3])
+            .count() as u32
     }
 
     /// Builds the neighbours of all faces.
@@ -217,7 +229,8 @@ impl Mesh {
     /// # Errors
     /// [`Error::Memory`].
     pub fn adjacency(&self) -> Result<Adjacency, Error> {
-        let mut beyond = Array::<[u32; 3]>::zeroed(&self.books, "adjacency", self.n_faces() as usize)?;
+        let mut beyond =
+            Array::<[u32; 3]>::zeroed(&self.books, "adjacency", self.n_faces() as usize)?;
         beyond.fill([NONE; 3]);
         let mut crowded = Growing::new(&self.books, "adjacency");
         for_each_edge(self, |vertices, halves| {

@@ -33,7 +33,8 @@ impl Mesh {
         let written = self.write(&mut out, format).and_then(|()| out.flush());
         drop(out);
         written.map_err(Error::from_io(&name))?;
-        file.persist(path).map_err(|error| Error::from_io(&name)(error.error))?;
+        file.persist(path)
+            .map_err(|error| Error::from_io(&name)(error.error))?;
         Ok(())
     }
 
@@ -62,7 +63,10 @@ impl Mesh {
         out.write_all(&self.n_faces().to_le_bytes())?;
         for face in self.faces() {
             let mut record = [0; 50];
-            let values = face.normal().into_iter().chain(face.points.into_iter().flatten());
+            let values = face
+                .normal()
+                .into_iter()
+                .chain(face.points.into_iter().flatten());
             for (place, value) in record.chunks_exact_mut(4).zip(values) {
                 place.copy_from_slice(&value.to_le_bytes());
             }
@@ -144,14 +148,22 @@ impl Mesh {
             let position = serde_json::json!({
                 "componentType": FLOAT, "count": n, "type": "VEC3", "min": bounds.min, "max": bounds.max
             });
-            attributes.insert("POSITION".to_owned(), add(n * 12, VERTICES, position).into());
+            attributes.insert(
+                "POSITION".to_owned(),
+                add(n * 12, VERTICES, position).into(),
+            );
             if self.normals().is_some() {
-                let normal = serde_json::json!({ "componentType": FLOAT, "count": n, "type": "VEC3" });
+                let normal =
+                    serde_json::json!({ "componentType": FLOAT, "count": n, "type": "VEC3" });
                 attributes.insert("NORMAL".to_owned(), add(n * 12, VERTICES, normal).into());
             }
             if self.texcoords().is_some() {
-                let texcoord = serde_json::json!({ "componentType": FLOAT, "count": n, "type": "VEC2" });
-                attributes.insert("TEXCOORD_0".to_owned(), add(n * 8, VERTICES, texcoord).into());
+                let texcoord =
+                    serde_json::json!({ "componentType": FLOAT, "count": n, "type": "VEC2" });
+                attributes.insert(
+                    "TEXCOORD_0".to_owned(),
+                    add(n * 8, VERTICES, texcoord).into(),
+                );
             }
             if self.colours().is_some() {
                 let colour = serde_json::json!({
@@ -164,7 +176,8 @@ impl Mesh {
                 Indices::U16(_) => (5123, 2),
                 Indices::U32(_) => (5125, 4),
             };
-            let indices = serde_json::json!({ "componentType": kind, "count": n_corners, "type": "SCALAR" });
+            let indices =
+                serde_json::json!({ "componentType": kind, "count": n_corners, "type": "SCALAR" });
             let indices = add(n_corners * bytes, INDICES, indices);
             primitives.push(serde_json::json!({ "attributes": attributes, "indices": indices }));
         }
@@ -186,7 +199,10 @@ impl Mesh {
         let len = 12 + 8 + json.len() as u64 + if at > 0 { 8 + at } else { 0 };
         let word = |value: u64| {
             u32::try_from(value).map(u32::to_le_bytes).map_err(|_| {
-                io::Error::new(io::ErrorKind::Unsupported, "GLB files end at 4 GiB: write PLY")
+                io::Error::new(
+                    io::ErrorKind::Unsupported,
+                    "GLB files end at 4 GiB: write PLY",
+                )
             })
         };
         out.write_all(b"glTF\x02\0\0\0")?;
@@ -221,7 +237,9 @@ impl Mesh {
 }
 
 fn write_floats(out: &mut impl Write, values: &[f32]) -> io::Result<()> {
-    values.iter().try_for_each(|value| out.write_all(&value.to_le_bytes()))
+    values
+        .iter()
+        .try_for_each(|value| out.write_all(&value.to_le_bytes()))
 }
 
 fn write_all<T: Copy, const N: usize, const M: usize>(
@@ -229,5 +247,7 @@ fn write_all<T: Copy, const N: usize, const M: usize>(
     values: &[T],
     bytes: impl Fn(T) -> [[u8; M]; N],
 ) -> io::Result<()> {
-    values.iter().try_for_each(|value| out.write_all(bytes(*value).as_flattened()))
+    values
+        .iter()
+        .try_for_each(|value| out.write_all(bytes(*value).as_flattened()))
 }

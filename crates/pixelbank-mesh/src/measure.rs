@@ -184,7 +184,10 @@ impl Mesh {
         let Some(origin) = self.bounds().map(|bounds| wide(bounds.min)) else {
             return 0.0;
         };
-        self.faces().map(|face| sixfold_volume(&face, origin)).sum::<f64>() / 6.0
+        self.faces()
+            .map(|face| sixfold_volume(&face, origin))
+            .sum::<f64>()
+            / 6.0
     }
 
     /// Makes normals of the vertices: those of the faces around, weighted by their areas. Zero where nothing is around.
@@ -197,7 +200,11 @@ impl Mesh {
         let extent = self.bounds().map_or(0.0, |bounds| {
             bounds.size().into_iter().map(f64::from).fold(0.0, f64::max)
         });
-        let scale = if extent > 0.0 { 1.0 / (extent * extent) } else { 0.0 };
+        let scale = if extent > 0.0 {
+            1.0 / (extent * extent)
+        } else {
+            0.0
+        };
         for face in self.faces() {
             let along = doubled_area(face.points);
             for corner in face.corners {

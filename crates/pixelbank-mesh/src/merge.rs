@@ -3,8 +3,8 @@
 use crate::array::Array;
 use crate::components::gathered;
 use crate::edges::for_each_copy;
-use crate::mesh::FaceArray;
 use crate::measure::{length, minus, wide};
+use crate::mesh::FaceArray;
 use crate::table::{Table, position_key};
 use crate::{Books, Error, Mesh};
 
@@ -62,10 +62,20 @@ impl Mesh {
         self.merge_equal(|mesh, vertex| {
             let [x, y, z] = position_key(mesh.positions[vertex]);
             let attributes = &mesh.attributes;
-            let [nx, ny, nz] =
-                position_key(attributes.normals.as_ref().map_or([0.0; 3], |all| all[vertex]));
-            let colour = attributes.colours.as_ref().map_or([0; 4], |all| all[vertex]);
-            let [u, v] = attributes.texcoords.as_ref().map_or([0.0; 2], |all| all[vertex]);
+            let [nx, ny, nz] = position_key(
+                attributes
+                    .normals
+                    .as_ref()
+                    .map_or([0.0; 3], |all| all[vertex]),
+            );
+            let colour = attributes
+                .colours
+                .as_ref()
+                .map_or([0; 4], |all| all[vertex]);
+            let [u, v] = attributes
+                .texcoords
+                .as_ref()
+                .map_or([0.0; 2], |all| all[vertex]);
             let [u, v, _] = position_key([u, v, 0.0]);
             [x, y, z, nx, ny, nz, u32::from_le_bytes(colour), u, v]
         })
@@ -222,7 +232,9 @@ impl Mesh {
         // Parts follow each other, so one walk counts what is left of each and between them.
         let (mut face, mut n_kept) = (0, 0);
         let mut kept_before = |end: u32| {
-            let passed = (face..end as usize).filter(|face| mapped(*face).is_some()).count();
+            let passed = (face..end as usize)
+                .filter(|face| mapped(*face).is_some())
+                .count();
             face = face.max(end as usize);
             n_kept += passed as u32;
             n_kept

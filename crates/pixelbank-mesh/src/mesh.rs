@@ -89,7 +89,9 @@ impl Parts {
         // A growing list has up to as many places again in reserve.
         let bytes = (2 * size_of::<Part>() + name.len()) as u64;
         match &mut self.paid {
-            Some(paid) => paid.try_grow(bytes).map_err(|source| books.refused(source))?,
+            Some(paid) => paid
+                .try_grow(bytes)
+                .map_err(|source| books.refused(source))?,
             None => self.paid = Some(books.reserve("mesh", bytes)?),
         }
         self.list.push(Part {
@@ -228,14 +230,22 @@ impl Mesh {
     /// [`Error::BadRequest`] where a position is not finite, an index beyond the positions, or there are more than 2³² − 2
     /// positions or 2³⁰ faces; [`Error::Memory`].
     pub fn new(books: &Books, positions: &[Vec3], faces: &[[u32; 3]]) -> Result<Self, Error> {
-        if let Some(n) = positions.iter().position(|p| p.iter().any(|value| !value.is_finite())) {
+        if let Some(n) = positions
+            .iter()
+            .position(|p| p.iter().any(|value| !value.is_finite()))
+        {
             return Err(Error::BadRequest(format!("position {n} is not finite")));
         }
         if positions.len() >= u32::MAX as usize || faces.len() as u64 > MAX_FACES {
-            return Err(Error::BadRequest("more than 2^32 - 2 vertices or 2^30 faces".to_owned()));
+            return Err(Error::BadRequest(
+                "more than 2^32 - 2 vertices or 2^30 faces".to_owned(),
+            ));
         }
         let n_vertices = positions.len() as u32;
-        if let Some(n) = faces.iter().position(|face| face.iter().any(|i| *i >= n_vertices)) {
+        if let Some(n) = faces
+            .iter()
+            .position(|face| face.iter().any(|i| *i >= n_vertices))
+        {
             return Err(Error::BadRequest(format!(
                 "face {n} is {:?}, of {n_vertices} vertices",
                 faces[n]

@@ -71,13 +71,17 @@ impl Grid {
             let step = f64::from(error) * 2.0 / 3f64.sqrt() * 0.98;
             Ok(Self { step })
         } else {
-            Err(Error::BadRequest(format!("an error of {error} is no distance")))
+            Err(Error::BadRequest(format!(
+                "an error of {error} is no distance"
+            )))
         }
     }
 
     fn number(self, position: Vec3) -> Option<[i32; 3]> {
         let numbers = wide(position).map(|value| (value / self.step).round());
-        let fits = numbers.iter().all(|number| number.abs() < f64::from(i32::MAX));
+        let fits = numbers
+            .iter()
+            .all(|number| number.abs() < f64::from(i32::MAX));
         fits.then(|| numbers.map(|number| number as i32))
     }
 
@@ -189,7 +193,10 @@ impl Packer {
         };
         let packed = &mut self.packed;
         let more = 2 * size_of::<Block>() as u64;
-        packed.paid.try_grow(more).map_err(|source| books.refused(source))?;
+        packed
+            .paid
+            .try_grow(more)
+            .map_err(|source| books.refused(source))?;
         packed.n_vertices += u64::from(block.n_vertices);
         packed.n_faces += u64::from(block.n_faces);
         packed.blocks.push(block);
@@ -245,7 +252,9 @@ impl Mesh {
             let mut corners = Vec::with_capacity(faces.len());
             for face in faces {
                 let face = self.faces.get(face);
-                next_vertex = face.into_iter().fold(next_vertex, |next, index| next.max(index + 1));
+                next_vertex = face
+                    .into_iter()
+                    .fold(next_vertex, |next, index| next.max(index + 1));
                 corners.push(face.map(|index| index.wrapping_sub(base)));
             }
             let attributes = Some((&self.attributes, vertices.start));
@@ -262,7 +271,10 @@ impl Block {
             None => decoded(&self.positions, self.n_vertices),
             Some(grid) => {
                 let numbers: Vec<[i32; 3]> = decoded(&self.positions, self.n_vertices)?;
-                Ok(numbers.into_iter().map(|number| grid.position(number)).collect())
+                Ok(numbers
+                    .into_iter()
+                    .map(|number| grid.position(number))
+                    .collect())
             }
         }
     }
@@ -275,9 +287,8 @@ impl Block {
                 .map_err(refused)?
         };
         let base = self.base;
-        Ok((0..self.n_faces as usize).map(move |face| {
-            [0, 1, 2].map(|corner| indices[3 * face + corner].wrapping_add(base))
-        }))
+        Ok((0..self.n_faces as usize)
+            .map(move |face| [0, 1, 2].map(|corner| indices[3 * face + corner].wrapping_add(base))))
     }
 }
 
@@ -333,9 +344,10 @@ impl Packed {
 
     /// What unpacking one block takes at most.
     fn working(&self) -> Result<Reservation, Error> {
-        let bytes = self.blocks.iter().map(|block| {
-            u64::from(block.n_vertices) * 24 + u64::from(block.n_faces) * 12
-        });
+        let bytes = self
+            .blocks
+            .iter()
+            .map(|block| u64::from(block.n_vertices) * 24 + u64::from(block.n_faces) * 12);
         self.books.reserve("opening", bytes.max().unwrap_or(0))
     }
 
@@ -528,6 +540,10 @@ impl Packed {
             faces.push(face)
         })?;
         drop(table);
-        Mesh::of(&self.books, positions.into_flat("mesh")?, faces.into_flat("mesh")?)
+        Mesh::of(
+            &self.books,
+            positions.into_flat("mesh")?,
+            faces.into_flat("mesh")?,
+        )
     }
 }

@@ -51,10 +51,12 @@ impl Polyline<'_> {
 
     /// Its length.
     pub fn length(&self) -> f64 {
-        let side = |a: [f32; 2], b: [f32; 2]| {
-            f64::from(a[0] - b[0]).hypot(f64::from(a[1] - b[1]))
-        };
-        let sides: f64 = self.points.windows(2).map(|pair| side(pair[0], pair[1])).sum();
+        let side = |a: [f32; 2], b: [f32; 2]| f64::from(a[0] - b[0]).hypot(f64::from(a[1] - b[1]));
+        let sides: f64 = self
+            .points
+            .windows(2)
+            .map(|pair| side(pair[0], pair[1]))
+            .sum();
         match (self.is_closed, self.points.first(), self.points.last()) {
             (true, Some(first), Some(last)) => sides + side(*last, *first),
             _ => sides,
@@ -81,7 +83,11 @@ impl Slice {
     /// The lines.
     pub fn polylines(&self) -> impl ExactSizeIterator<Item = Polyline<'_>> {
         (0..self.ends.len()).map(|line| {
-            let start = if line == 0 { 0 } else { self.ends[line - 1] & !CLOSED };
+            let start = if line == 0 {
+                0
+            } else {
+                self.ends[line - 1] & !CLOSED
+            };
             let end = self.ends[line];
             Polyline {
                 points: &self.points[start as usize..(end & !CLOSED) as usize],
@@ -128,7 +134,9 @@ impl Mesh {
         check(height)?;
         let mut ends = Growing::<End>::new(&self.books, "slicing");
         for corners in self.indices().iter() {
-            if let Some(edges) = crossing(corners, |vertex| self.positions[vertex as usize][2] >= height) {
+            if let Some(edges) = crossing(corners, |vertex| {
+                self.positions[vertex as usize][2] >= height
+            }) {
                 for edge in edges {
                     let side = ends.len() as u32;
                     ends.push(End { edge, side })?;
@@ -139,7 +147,11 @@ impl Mesh {
         let mut by_edge = Array::copied(&self.books, "slicing", &by_side)?;
         by_edge.sort_unstable_by_key(|end| end.rank());
         join(&self.books, &by_side, &by_edge, height, |[a, b]| {
-            between(self.positions[a as usize], self.positions[b as usize], height)
+            between(
+                self.positions[a as usize],
+                self.positions[b as usize],
+                height,
+            )
         })
     }
 
@@ -262,7 +274,9 @@ fn join(
     // Lines that have a beginning come first, so that none is begun in its middle.
     let singles = || {
         let groups = by_edge.chunk_by(|a, b| a.edge == b.edge);
-        groups.filter(|group| group.len() == 1).map(|group| group[0].side)
+        groups
+            .filter(|group| group.len() == 1)
+            .map(|group| group[0].side)
     };
     let forwards = singles().filter(|side| side & 1 == 0);
     let backwards = singles().filter(|side| side & 1 == 1);

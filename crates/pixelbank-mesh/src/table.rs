@@ -48,13 +48,31 @@ impl<const N: usize> Table<N> {
         next: u32,
         at: impl Fn(u32) -> [u32; N],
     ) -> Result<u32, Error> {
+        self.find_or_insert_hashed(key, hash(key, self.seeds), next, at)
+    }
+
+    /// The hash of a key, for callers that look elsewhere first.
+    #[inline]
+    pub(crate) fn hash(&self, key: [u32; N]) -> usize {
+        hash(key, self.seeds)
+    }
+
+    /// As [`find_or_insert`](Self::find_or_insert), of a key whose hash is known.
+    #[inline]
+    pub(crate) fn find_or_insert_hashed(
+        &mut self,
+        key: [u32; N],
+        hash: usize,
+        next: u32,
+        at: impl Fn(u32) -> [u32; N],
+    ) -> Result<u32, Error> {
         // Full to three quarters at most.
         if self.len * 4 >= self.slots.len() * 3 {
             self.grow(&at)?;
         }
         let slots: &mut [u32] = &mut self.slots;
         let mask = slots.len() - 1;
-        let mut slot = hash(key, self.seeds) & mask;
+        let mut slot = hash & mask;
         loop {
             let number = slots[slot];
             if number == EMPTY {
@@ -120,7 +138,10 @@ fn filled(holder: &Holder, books: &Books, len: usize) -> Result<Array<u32>, Erro
 fn hash<const N: usize>(key: [u32; N], seeds: [u64; 2]) -> usize {
     let mut state = seeds[0];
     for pair in key.chunks(2) {
-        let word = pair.iter().rev().fold(0, |word, part| word << 32 | u64::from(*part));
+        let word = pair
+            .iter()
+            .rev()
+            .fold(0, |word, part| word << 32 | u64::from(*part));
         let product = u128::from(state ^ word) * u128::from(seeds[1]);
         state = (product as u64) ^ (product >> 64) as u64;
     }
@@ -177,6 +198,9 @@ mod tests {
 
     #[test]
     fn both_zeroes_are_one_place() {
-        assert_eq!(position_key([0.0, -0.0, 1.0]), position_key([-0.0, 0.0, 1.0]));
+        assert_eq!(
+            position_key([0.0, -0.0, 1.0]),
+            position_key([-0.0, 0.0, 1.0])
+        );
     }
 }

@@ -73,9 +73,21 @@ impl Transform {
         let rest = 1.0 - cos;
         Self {
             linear: [
-                [cos + x * x * rest, x * y * rest - z * sin, x * z * rest + y * sin],
-                [y * x * rest + z * sin, cos + y * y * rest, y * z * rest - x * sin],
-                [z * x * rest - y * sin, z * y * rest + x * sin, cos + z * z * rest],
+                [
+                    cos + x * x * rest,
+                    x * y * rest - z * sin,
+                    x * z * rest + y * sin,
+                ],
+                [
+                    y * x * rest + z * sin,
+                    cos + y * y * rest,
+                    y * z * rest - x * sin,
+                ],
+                [
+                    z * x * rest - y * sin,
+                    z * y * rest + x * sin,
+                    cos + z * z * rest,
+                ],
             ],
             offset: [0.0; 3],
         }

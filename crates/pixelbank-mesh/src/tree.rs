@@ -199,7 +199,8 @@ impl Tree {
                 continue;
             }
             let children = [node.first, node.first + 1];
-            let mut reached = children.map(|child| distance(&nodes[child as usize]).map(|d| (d, child)));
+            let mut reached =
+                children.map(|child| distance(&nodes[child as usize]).map(|d| (d, child)));
             if let [Some(a), Some(b)] = reached {
                 if a.0 < b.0 {
                     reached.swap(0, 1);
@@ -294,7 +295,11 @@ fn nearest_on(points: [Vec3; 3], to: Wide) -> Wide {
     let (towards_c, towards_b) = (d4 - d3, d5 - d6);
     if va <= 0.0 && towards_c >= 0.0 && towards_b >= 0.0 {
         let whole = towards_c + towards_b;
-        return along(b, minus(c, b), if whole > 0.0 { towards_c / whole } else { 0.0 });
+        return along(
+            b,
+            minus(c, b),
+            if whole > 0.0 { towards_c / whole } else { 0.0 },
+        );
     }
     let whole = va + vb + vc;
     plus(plus(a, times(ab, vb / whole)), times(ac, vc / whole))

@@ -3,8 +3,8 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pixelbank_memory::Bank;
 use pixelbank_mesh::{Books, Mesh, Packing, Tree};
@@ -41,7 +41,11 @@ fn measured<T>(bank: &Bank, work: impl FnOnce() -> T) -> (T, u64, u64) {
     // Held for a moment: the books' peak is then at least what it was.
     let done = work();
     let allocated = PEAK.load(Ordering::SeqCst) - live;
-    (done, allocated as u64, bank.ledger().host.peak_bytes - booked)
+    (
+        done,
+        allocated as u64,
+        bank.ledger().host.peak_bytes - booked,
+    )
 }
 
 /// The counts are the whole process's, so tests here run one after the other.
@@ -49,8 +53,9 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn grid(books: &Books, n: u32, bump: impl Fn(u32) -> f32) -> Mesh {
     let row = n + 1;
-    let positions: Vec<_> =
-        (0..row * row).map(|k| [(k % row) as f32, (k / row) as f32, bump(k)]).collect();
+    let positions: Vec<_> = (0..row * row)
+        .map(|k| [(k % row) as f32, (k / row) as f32, bump(k)])
+        .collect();
     let faces: Vec<_> = (0..n * n)
         .flat_map(|k| {
             let a = k / n * row + k % n;
@@ -70,7 +75,12 @@ fn what_is_allocated_was_booked() {
     let _alone = ONE_AT_A_TIME.lock();
     let smooth: fn(u32) -> f32 = |k| (k as f32 * 0.01).sin();
     let flat: fn(u32) -> f32 = |_| 0.0;
-    for (n, bump) in [(150, smooth), (150, flat), (150, noise as fn(u32) -> f32), (3, smooth)] {
+    for (n, bump) in [
+        (150, smooth),
+        (150, flat),
+        (150, noise as fn(u32) -> f32),
+        (3, smooth),
+    ] {
         // A bank for each, as its peak is since it was made.
         let tree = {
             let bank = Bank::builder().host_bytes(1 << 30).build().unwrap();
@@ -88,7 +98,10 @@ fn what_is_allocated_was_booked() {
         {
             println!("{n}: {what}: {allocated} allocated, {booked} booked");
             // What lines of the ledger, stacks and the like take.
-            assert!(allocated <= booked + 8192, "{n}: {what}: {allocated} allocated, {booked} booked");
+            assert!(
+                allocated <= booked + 8192,
+                "{n}: {what}: {allocated} allocated, {booked} booked"
+            );
         }
     }
 }
@@ -98,11 +111,14 @@ fn what_opening_allocates_was_booked() {
     let _alone = ONE_AT_A_TIME.lock();
     let bank = Bank::builder().host_bytes(1 << 30).build().unwrap();
     let books = Books::new(&bank, "test");
-    let packed = grid(&books, 150, noise).pack(Packing::Within(0.01)).unwrap();
+    let packed = grid(&books, 150, noise)
+        .pack(Packing::Within(0.01))
+        .unwrap();
     let live = bank.ledger().host.live_bytes;
     let (_, allocated, _) = measured(&bank, || packed.open().unwrap());
     // With less room than that it is refused, so no less than that is reserved.
     let room = live + allocated - 8192;
-    bank.set_limit(pixelbank_memory::Resource::Host, room).unwrap();
+    bank.set_limit(pixelbank_memory::Resource::Host, room)
+        .unwrap();
     assert!(packed.open().is_err(), "{allocated} allocated");
 }

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod mesh;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -7,6 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use pixelbank::cache::Policy;
 use pixelbank::image::Rect;
 use pixelbank::memory::{Bank, Config, parse_bytes};
+
+pub use mesh::{AxisName, Merge, Mesh, MeshConvert, MeshInfo, MeshSlice};
 
 /// Serve, describe and scale pictures inside a memory budget.
 #[derive(Debug, Parser)]
@@ -84,6 +88,9 @@ pub enum Command {
     Extract(Extract),
     /// Make photographs to try things out with
     Sample(Sample),
+    /// Describe, convert and slice 3D models
+    #[command(subcommand)]
+    Mesh(Mesh),
     /// Measure on this machine, with your own files
     #[command(subcommand)]
     Bench(Bench),

@@ -1,7 +1,7 @@
 //! One memory budget over everything that an image-hungry program holds.
 //!
 //! This crate gathers the parts under one name; each can be used alone as `pixelbank-memory`, `pixelbank-image`,
-//! `pixelbank-codec`, `pixelbank-cache`, `pixelbank-pipeline` and `pixelbank-server`. A [`Bank`](memory::Bank) is the
+//! `pixelbank-codec`, `pixelbank-cache`, `pixelbank-pipeline`, `pixelbank-mesh` and `pixelbank-server`. A [`Bank`](memory::Bank) is the
 //! budget; a [`Cache`](cache::Cache) reads any region of any image within it; a [`Renderer`](pipeline::render::Renderer)
 //! makes pictures of such regions.
 //!
@@ -24,6 +24,7 @@ pub use pixelbank_cache as cache;
 pub use pixelbank_codec as codec;
 pub use pixelbank_image as image;
 pub use pixelbank_memory as memory;
+pub use pixelbank_mesh as mesh;
 pub use pixelbank_pipeline as pipeline;
 pub use pixelbank_pool as pool;
 pub use pixelbank_server as server;

@@ -1,4 +1,4 @@
-//! The program `pixelbank`: serves, describes and scales pictures inside a memory budget.
+//! The program `pixelbank`: serves, describes and scales pictures, and works on meshes, inside a memory budget.
 //!
 //! Exit codes: 0 all went well, 1 something failed (which, stands on standard error), 2 the command line was wrong.
 
@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Command::Thumb(options) => commands::thumb::run(&options, budget),
         Command::Extract(options) => commands::extract::run(&options, budget),
         Command::Sample(options) => commands::sample::run(&options),
+        Command::Mesh(mesh) => commands::mesh::run(&mesh, budget),
         Command::Bench(bench) => commands::bench::run(&bench, budget),
         Command::Completions { shell } => commands::shell::completions(shell),
         Command::Man { out } => commands::shell::man(out.as_deref()),

@@ -528,3 +528,89 @@ fn what_a_file_costs_in_the_cache_is_measured() {
     assert!(!missing.status.success());
     assert!(text(&missing.stderr).contains("/nonexistent.tif"));
 }
+
+/// A box of 2 × 3 × 1 in OBJ, with the name of a part.
+const BOX: &str = "o box\nv 0 0 0\nv 2 0 0\nv 0 3 0\nv 2 3 0\nv 0 0 1\nv 2 0 1\nv 0 3 1\nv 2 3 1\n\
+    f 1 3 4 2\nf 5 6 8 7\nf 1 2 6 5\nf 3 7 8 4\nf 1 5 7 3\nf 2 4 8 6\n";
+
+#[test]
+fn a_model_is_described_converted_and_sliced() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (obj, glb, svg) = (path("box.obj"), path("box.glb"), path("box.svg"));
+    fs::write(&obj, BOX).unwrap();
+    let converted = run(&[
+        "mesh", "convert", &obj, &glb, "--scale", "10", "--rotate", "z=90", "--mirror", "x",
+    ]);
+    assert!(converted.status.success(), "{}", text(&converted.stderr));
+    let told = run(&["mesh", "info", &obj, &glb, "--json"]);
+    assert!(told.status.success(), "{}", text(&told.stderr));
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    for (n, volume) in [(0, 6.0), (1, 6000.0)] {
+        assert_eq!(told[n]["faces"], 12);
+        assert_eq!(told[n]["watertight"], true);
+        assert_eq!(told[n]["volume"], volume);
+        assert_eq!(told[n]["memory"]["state"], "open");
+    }
+    assert_eq!(told[0]["file"]["n_polygons"], 6);
+    assert_eq!(
+        told[1]["bounds"]["max"],
+        serde_json::json!([30.0, 20.0, 10.0])
+    );
+    let shown = text(&run(&["mesh", "info", &obj]).stdout);
+    assert!(
+        shown.contains("12 faces, 8 vertices") && shown.contains("part 'box'"),
+        "{shown}"
+    );
+    assert!(shown.contains("    watertight, in 1 pieces"), "{shown}");
+
+    let sliced = run(&[
+        "mesh", "slice", &obj, "--at", "0.5", "--at", "2", "-o", &svg,
+    ]);
+    assert!(sliced.status.success(), "{}", text(&sliced.stderr));
+    let lines = text(&sliced.stdout);
+    assert!(
+        lines.starts_with("at 0.5: 1 lines, length 10.000000, area 6.000000\n"),
+        "{lines}"
+    );
+    assert!(lines.contains("at 2: 0 lines"), "{lines}");
+    let picture = fs::read_to_string(&svg).unwrap();
+    assert!(
+        picture.starts_with("<svg") && picture.contains("Z\"/>"),
+        "{picture}"
+    );
+    let json: Value =
+        serde_json::from_slice(&run(&["mesh", "slice", &obj, "--step", "0.5", "--json"]).stdout)
+            .unwrap();
+    assert_eq!(json.as_array().unwrap().len(), 2);
+    assert_eq!(json[1]["height"], 0.75);
+    assert_eq!(json[1]["polylines"][0]["closed"], true);
+}
+
+#[test]
+fn a_model_that_cannot_be_read_costs_itself_and_the_exit_code() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (good, bad, out) = (path("good.obj"), path("bad.obj"), path("out.stl"));
+    fs::write(&good, BOX).unwrap();
+    fs::write(&bad, BOX.replace("f 1 3 4 2", "f 1 3 4 99")).unwrap();
+    let told = run(&["mesh", "info", &bad, &good]);
+    assert_eq!(told.status.code(), Some(1));
+    assert!(text(&told.stdout).contains("good.obj") && text(&told.stderr).contains("bad.obj"));
+    for arguments in [
+        &["mesh", "convert", &bad, &out][..],
+        &["mesh", "convert", &good, "out.obj"],
+        &["mesh", "convert", &good, &out, "--memory", "64K"],
+        &["mesh", "slice", &good, "--at", "1", "-o", "out.png"],
+    ] {
+        let refused = run(arguments);
+        assert_eq!(refused.status.code(), Some(1), "{arguments:?}");
+        assert!(!refused.stderr.is_empty());
+    }
+    assert!(fs::metadata(&out).is_err());
+    assert_eq!(
+        run(&["mesh", "slice", &good]).status.code(),
+        Some(2),
+        "no height"
+    );
+}

@@ -1,4 +1,5 @@
-//! Writes the inputs that fuzzing begins with: the good and the bad files of the codec crate's tests.
+//! Writes the inputs that fuzzing begins with: the good and the bad files of the codec crate's tests, and
+//! small meshes.
 //!
 //! `cargo run --bin seeds` in this folder fills `corpus/`.
 
@@ -74,7 +75,11 @@ xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title><rdf:Alt><rdf:li>a</rdf:li
         "iptc",
         b"\x02\x1c\x02\x19\0\x03abc\x1c\x02\x37\0\x0820240501",
     )?;
-    println!("{n_seeds} seeds of {} files", files.len());
+    for (n, (target, bytes)) in pixelbank_fuzz::mesh::seeds().into_iter().enumerate() {
+        write(&format!("mesh_{target}"), &n.to_string(), &bytes)?;
+        n_seeds += 1;
+    }
+    println!("{n_seeds} seeds of {} files, and of meshes", files.len());
     Ok(())
 }
 

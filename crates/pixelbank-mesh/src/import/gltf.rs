@@ -30,7 +30,9 @@ pub(super) fn read(job: &mut Job) -> Result<Mesh, Fault> {
     let limits = &job.options.limits;
     let layout = Layout::of(job)?;
     check_limit("bytes of JSON", layout.json_len, limits.max_header_bytes)?;
-    let _paid = job.books.reserve("reading", layout.json_len.saturating_mul(JSON_FACTOR))?;
+    let _paid = job
+        .books
+        .reserve("reading", layout.json_len.saturating_mul(JSON_FACTOR))?;
     let mut text = vec![0; layout.json_len as usize];
     job.input.read_exact_at(layout.json_at, &mut text)?;
     let document: Document = match serde_json::from_slice(&text) {
@@ -107,7 +109,13 @@ fn instances(document: &Document, max_parts: u64) -> Result<Vec<Instance>, Fault
     let mut waiting: Vec<(usize, Transform)> = Vec::new();
     let scene = document.scenes.get(document.scene.unwrap_or(0));
     match scene {
-        Some(scene) => waiting.extend(scene.nodes.iter().rev().map(|node| (*node, Transform::IDENTITY))),
+        Some(scene) => waiting.extend(
+            scene
+                .nodes
+                .iter()
+                .rev()
+                .map(|node| (*node, Transform::IDENTITY)),
+        ),
         None if document.nodes.is_empty() => {
             return Ok((0..document.meshes.len()).map(identity).collect());
         }
@@ -118,7 +126,9 @@ fn instances(document: &Document, max_parts: u64) -> Result<Vec<Instance>, Fault
                     *is_child = true;
                 }
             }
-            let roots = (0..document.nodes.len()).rev().filter(|node| !is_child[*node]);
+            let roots = (0..document.nodes.len())
+                .rev()
+                .filter(|node| !is_child[*node]);
             waiting.extend(roots.map(|node| (node, Transform::IDENTITY)));
         }
     }
@@ -127,7 +137,10 @@ fn instances(document: &Document, max_parts: u64) -> Result<Vec<Instance>, Fault
     let mut is_met = vec![false; document.nodes.len()];
     while let Some((number, above)) = waiting.pop() {
         let Some(node) = document.nodes.get(number) else {
-            return malformed(format!("it names node {number} of {}", document.nodes.len()));
+            return malformed(format!(
+                "it names node {number} of {}",
+                document.nodes.len()
+            ));
         };
         if std::mem::replace(&mut is_met[number], true) {
             return malformed(format!("node {number} has two parents, or is its own"));
@@ -170,7 +183,11 @@ fn assemble(
     let limits = &job.options.limits;
     let mesh_of = |placed: &Instance| match document.meshes.get(placed.mesh) {
         Some(mesh) => Ok(mesh),
-        None => malformed(format!("it names mesh {} of {}", placed.mesh, document.meshes.len())),
+        None => malformed(format!(
+            "it names mesh {} of {}",
+            placed.mesh,
+            document.meshes.len()
+        )),
     };
     let (mut n_vertices, mut n_faces) = (0u64, 0u64);
     let mut has = (false, false, false);
@@ -216,9 +233,15 @@ fn assemble(
     for placed in instances {
         let mesh = mesh_of(placed)?;
         let before = next_face;
-        parts.begin(books, mesh.name.as_deref().unwrap_or_default(), next_face as u32)?;
+        parts.begin(
+            books,
+            mesh.name.as_deref().unwrap_or_default(),
+            next_face as u32,
+        )?;
         for primitive in &mesh.primitives {
-            let (Some((vertices, corners)), mode) = (sizes(primitive, accessors)?, primitive.mode()) else {
+            let (Some((vertices, corners)), mode) =
+                (sizes(primitive, accessors)?, primitive.mode())
+            else {
                 continue;
             };
             let Some(triangles) = n_triangles(mode, corners) else {
@@ -232,14 +255,20 @@ fn assemble(
                     Some(indices) => indices[k],
                     None => k as u32,
                 });
-                if let Some(bad) = corners.into_iter().find(|corner| u64::from(*corner) >= vertices) {
+                if let Some(bad) = corners
+                    .into_iter()
+                    .find(|corner| u64::from(*corner) >= vertices)
+                {
                     return malformed(format!("a triangle names vertex {bad} of {vertices}"));
                 }
                 faces[next_face] = corners.map(|corner| corner + next_vertex as u32);
                 next_face += 1;
             }
             for position in &mut positions[next_vertex..next_vertex + vertices as usize] {
-                *position = placed.place.point(wide(*position)).map(|value| value as f32);
+                *position = placed
+                    .place
+                    .point(wide(*position))
+                    .map(|value| value as f32);
             }
             if let Some(normals) = &mut attributes.normals {
                 for normal in &mut normals[next_vertex..next_vertex + vertices as usize] {
@@ -249,7 +278,9 @@ fn assemble(
             next_vertex += vertices as usize;
         }
         if placed.place.determinant() < 0.0 {
-            faces[before..next_face].iter_mut().for_each(|face| face.swap(1, 2));
+            faces[before..next_face]
+                .iter_mut()
+                .for_each(|face| face.swap(1, 2));
         }
     }
     parts.end(next_face as u32);
@@ -290,12 +321,16 @@ fn fill(
         return Ok(());
     };
     let place = |n: usize| range.start + n;
-    accessors.read::<3>(position, range.len(), |n, value| positions[place(n)] = value)?;
+    accessors.read::<3>(position, range.len(), |n, value| {
+        positions[place(n)] = value
+    })?;
     if let (Some(normals), Some(normal)) = (&mut attributes.normals, named.normal) {
         accessors.read::<3>(normal, range.len(), |n, value| normals[place(n)] = value)?;
     }
     if let (Some(texcoords), Some(texcoord)) = (&mut attributes.texcoords, named.texcoord) {
-        accessors.read::<2>(texcoord, range.len(), |n, value| texcoords[place(n)] = value)?;
+        accessors.read::<2>(texcoord, range.len(), |n, value| {
+            texcoords[place(n)] = value
+        })?;
     }
     if let (Some(colours), Some(colour)) = (&mut attributes.colours, named.colour) {
         // Alpha may be missing; it is one then.

@@ -99,7 +99,9 @@ impl Input {
                 Reader::File(file)
             }
             Bytes::Memory(bytes) => {
-                let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+                let start = usize::try_from(offset)
+                    .unwrap_or(usize::MAX)
+                    .min(bytes.len());
                 Reader::Memory(&bytes[start..])
             }
         })

@@ -130,7 +130,9 @@ impl Report {
             && self.n_duplicates.unwrap_or(0) == 0
             && !self.is_truncated
             && self.remarks.is_empty()
-            && self.claimed_faces.is_none_or(|claimed| claimed == self.found_faces)
+            && self
+                .claimed_faces
+                .is_none_or(|claimed| claimed == self.found_faces)
     }
 }
 
@@ -248,7 +250,9 @@ pub fn read_packed(
     let packed = match format {
         Format::StlBinary => stl_binary::read_packed(&mut job, packing),
         Format::StlAscii => stl_ascii::read_packed(&mut job, packing),
-        _ => Err(Fault::Unsupported("loading straight into the resting form".to_owned())),
+        _ => Err(Fault::Unsupported(
+            "loading straight into the resting form".to_owned(),
+        )),
     };
     let packed = packed.map_err(|fault| fault.named(input.name(), format))?;
     Ok((packed, job.report))

@@ -1,8 +1,8 @@
 //! Wavefront OBJ: lines of positions, and of faces that name them.
 
 use super::Job;
-use super::input::{Input, Window, window_bytes};
 use super::indexed::replace_nonfinite;
+use super::input::{Input, Window, window_bytes};
 use super::polygon::Cutter;
 use super::text::{number, shown};
 use crate::array::{Array, Growing};
@@ -42,13 +42,20 @@ fn for_each_line(
         };
         if goes_on || !joined.is_empty() {
             if joined.len() + line.len() + 1 > len / 2 {
-                return malformed(format!("line {n_line} is continued beyond {} bytes", len / 2));
+                return malformed(format!(
+                    "line {n_line} is continued beyond {} bytes",
+                    len / 2
+                ));
             }
             joined.extend_from_slice(line);
             joined.push(b' ');
         }
         if !goes_on {
-            let line = if joined.is_empty() { line } else { joined.trim_ascii() };
+            let line = if joined.is_empty() {
+                line
+            } else {
+                joined.trim_ascii()
+            };
             let line = match memchr::memchr(b'#', line) {
                 Some(n) => line[..n].trim_ascii_end(),
                 None => line,
@@ -64,7 +71,8 @@ fn for_each_line(
 }
 
 fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
+    line.split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty())
 }
 
 fn count(job: &Job) -> Result<Counts, Fault> {
@@ -279,7 +287,11 @@ impl Reading {
         report.n_polygons += u64::from(n_triangles > 1);
         let positions: &[Vec3] = &self.positions;
         let position = |corner: &[u32; 3]| positions[corner[0] as usize - 1];
-        if self.polygon.iter().any(|corner| position(corner)[0].is_nan()) {
+        if self
+            .polygon
+            .iter()
+            .any(|corner| position(corner)[0].is_nan())
+        {
             report.n_nonfinite += n_triangles as u64;
             return Ok(());
         }
@@ -287,9 +299,9 @@ impl Reading {
             // A vertex for each different corner.
             for corner in &mut self.polygon {
                 let next = corners.len() as u32;
-                let number = self.table.find_or_insert(*corner, next, |number| {
-                    corners.get(number as usize)
-                })?;
+                let number = self
+                    .table
+                    .find_or_insert(*corner, next, |number| corners.get(number as usize))?;
                 if number == next {
                     corners.push(*corner)?;
                 }
@@ -299,18 +311,22 @@ impl Reading {
         }
         let keeps = self.corners.is_some();
         let (polygon, faces, n_faces) = (&self.polygon, &mut self.faces, &mut self.n_faces);
-        self.cutter.cut(polygon.len(), |k| position(&polygon[k]), |corners| {
-            let face = corners.map(|corner| {
-                let [position, number, _] = polygon[corner];
-                if keeps { number } else { position - 1 }
-            });
-            match faces.get_mut(*n_faces) {
-                Some(place) => *place = face,
-                None => return malformed("it changed while it was read"),
-            }
-            *n_faces += 1;
-            Ok(())
-        })
+        self.cutter.cut(
+            polygon.len(),
+            |k| position(&polygon[k]),
+            |corners| {
+                let face = corners.map(|corner| {
+                    let [position, number, _] = polygon[corner];
+                    if keeps { number } else { position - 1 }
+                });
+                match faces.get_mut(*n_faces) {
+                    Some(place) => *place = face,
+                    None => return malformed("it changed while it was read"),
+                }
+                *n_faces += 1;
+                Ok(())
+            },
+        )
     }
 
     fn into_mesh(mut self, job: &Job) -> Result<Mesh, Fault> {
@@ -369,7 +385,11 @@ impl Reading {
 /// The number of a vertex, counted from one as the file does; negative numbers count back from the last so far.
 fn index(word: &[u8], n: usize) -> Option<u32> {
     let number: i64 = std::str::from_utf8(word).ok()?.parse().ok()?;
-    let counted = if number < 0 { n as i64 + 1 + number } else { number };
+    let counted = if number < 0 {
+        n as i64 + 1 + number
+    } else {
+        number
+    };
     (1..=n as i64).contains(&counted).then_some(counted as u32)
 }
 

@@ -29,7 +29,10 @@ pub(super) fn read(job: &mut Job) -> Result<Mesh, Fault> {
     check_room(&header, job.input.len())?;
     job.report.claimed_faces = Some(n_faces);
     // What will be held is reserved for a moment, so that what cannot fit fails before it is read.
-    drop(job.books.reserve("loading", n_vertices * 12 + n_faces * 12)?);
+    drop(
+        job.books
+            .reserve("loading", n_vertices * 12 + n_faces * 12)?,
+    );
 
     let mut body = Body::new(job, &header)?;
     let mut vertices = None;
@@ -64,7 +67,9 @@ pub(super) fn read(job: &mut Job) -> Result<Mesh, Fault> {
 fn check_room(header: &Header, len: u64) -> Result<(), Fault> {
     let room = len.saturating_sub(header.len);
     for element in &header.elements {
-        let needed = element.count.saturating_mul(element.least_bytes(header.encoding));
+        let needed = element
+            .count
+            .saturating_mul(element.least_bytes(header.encoding));
         // The last value of a text needs nothing behind it.
         if needed > room.saturating_add(1) {
             return malformed(format!(
@@ -177,15 +182,15 @@ fn read_faces(
     positions: &[Vec3],
     faces: &mut Growing<[u32; 3]>,
 ) -> Result<(), Fault> {
-    let is_corners = |property: &Property| {
-        matches!(property, Property::List { name, .. } if name == "vertex_indices" || name == "vertex_index")
-    };
+    let is_corners = |property: &Property| matches!(property, Property::List { name, .. } if name == "vertex_indices" || name == "vertex_index");
     if element.count > 0 && !element.properties.iter().any(is_corners) {
         return malformed("its faces have no list of vertices");
     }
     let limits = &job.options.limits;
     let mut cutter = Cutter::new(job.books, limits.max_polygon_corners)?;
-    let _paid = job.books.reserve("loading", u64::from(limits.max_polygon_corners) * 8)?;
+    let _paid = job
+        .books
+        .reserve("loading", u64::from(limits.max_polygon_corners) * 8)?;
     let mut polygon: Vec<u32> = Vec::new();
     for n_face in 0..element.count {
         for property in &element.properties {
@@ -198,7 +203,11 @@ fn read_faces(
                 continue;
             }
             let n = body.count(*count)?;
-            check_limit("corners of a polygon", n, u64::from(limits.max_polygon_corners))?;
+            check_limit(
+                "corners of a polygon",
+                n,
+                u64::from(limits.max_polygon_corners),
+            )?;
             polygon.clear();
             for _ in 0..n {
                 let index = body.value(*item)?;
@@ -217,10 +226,14 @@ fn read_faces(
             }
             report.found_faces += n - 2;
             report.n_polygons += u64::from(n > 3);
-            cutter.cut(n as usize, |k| positions[polygon[k] as usize], |corners| {
-                check_limit("faces", faces.len() as u64 + 1, limits.max_faces)?;
-                Ok(faces.push(corners.map(|corner| polygon[corner]))?)
-            })?;
+            cutter.cut(
+                n as usize,
+                |k| positions[polygon[k] as usize],
+                |corners| {
+                    check_limit("faces", faces.len() as u64 + 1, limits.max_faces)?;
+                    Ok(faces.push(corners.map(|corner| polygon[corner]))?)
+                },
+            )?;
         }
     }
     if job.report.n_polygons > 0 {

@@ -3,10 +3,10 @@
 use earcut::Earcut;
 use earcut::utils3d::project3d_to_2d;
 
+use crate::Books;
 use crate::array::Array;
 use crate::error::{Fault, check_limit};
 use crate::mesh::Vec3;
-use crate::Books;
 
 /// Cuts polygons. Those with a reflex corner are cut along diagonals that lie inside, others as fans.
 pub(super) struct Cutter {
@@ -44,7 +44,11 @@ impl Cutter {
         point: impl Fn(usize) -> Vec3,
         mut each: impl FnMut([usize; 3]) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
-        check_limit("corners of a polygon", n_corners as u64, u64::from(self.max_corners))?;
+        check_limit(
+            "corners of a polygon",
+            n_corners as u64,
+            u64::from(self.max_corners),
+        )?;
         if n_corners == 3 {
             return each([0, 1, 2]);
         }
@@ -58,12 +62,14 @@ impl Cutter {
             self.paid = Array::zeroed(&self.books, "loading", bytes)?;
         }
         self.points.clear();
-        self.points.extend((0..n_corners).map(|corner| point(corner).map(f64::from)));
+        self.points
+            .extend((0..n_corners).map(|corner| point(corner).map(f64::from)));
         let is_flat = self.points.iter().flatten().all(|value| value.is_finite())
             && project3d_to_2d(&self.points, n_corners, &mut self.flat);
         if is_flat && !is_convex(&self.flat) {
             self.triangles.clear();
-            self.earcut.earcut_slice(&self.flat, &[], &mut self.triangles);
+            self.earcut
+                .earcut_slice(&self.flat, &[], &mut self.triangles);
             // One that crosses itself may lose triangles; a fan keeps the count, and is as good.
             if self.triangles.len() == 3 * (n_corners - 2) {
                 for triangle in self.triangles.chunks_exact(3) {
@@ -96,23 +102,37 @@ mod tests {
         let mut cutter = Cutter::new(&Books::new(&bank, "test"), 1 << 16).unwrap();
         let (mut n, mut sum) = (0, 0.0);
         cutter
-            .cut(points.len(), |k| points[k], |corners| {
-                let [a, b, c] = corners.map(|corner| points[corner].map(f64::from));
-                // Signed, so that a triangle that is turned over shows.
-                sum += ((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])) / 2.0;
-                n += 1;
-                Ok(())
-            })
+            .cut(
+                points.len(),
+                |k| points[k],
+                |corners| {
+                    let [a, b, c] = corners.map(|corner| points[corner].map(f64::from));
+                    // Signed, so that a triangle that is turned over shows.
+                    sum += ((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])) / 2.0;
+                    n += 1;
+                    Ok(())
+                },
+            )
             .unwrap();
         (n, sum)
     }
 
     #[test]
     fn areas_stay_and_no_triangle_is_turned_over() {
-        let square = [[0.0, 0.0, 0.0], [2.0, 0.0, 0.0], [2.0, 2.0, 0.0], [0.0, 2.0, 0.0]];
+        let square = [
+            [0.0, 0.0, 0.0],
+            [2.0, 0.0, 0.0],
+            [2.0, 2.0, 0.0],
+            [0.0, 2.0, 0.0],
+        ];
         assert_eq!(area(&square), (2, 4.0));
         // An arrow whose fan from the first corner would leave it.
-        let arrow = [[2.0, 1.0, 5.0], [0.0, 2.0, 5.0], [1.0, 1.0, 5.0], [0.0, 0.0, 5.0]];
+        let arrow = [
+            [2.0, 1.0, 5.0],
+            [0.0, 2.0, 5.0],
+            [1.0, 1.0, 5.0],
+            [0.0, 0.0, 5.0],
+        ];
         assert_eq!(area(&arrow), (2, 1.0));
         let comb: Vec<Vec3> = (0..50)
             .map(|k| [k as f32, if k % 2 == 0 { 10.0 } else { 1.0 }, 0.0])

@@ -35,7 +35,10 @@ fn by_content(head: &[u8], len: u64, named: Option<Format>) -> Option<Format> {
     if claimed_faces(head).is_some_and(|n| HEADER_BYTES + n * RECORD_BYTES == len) {
         return Some(Format::StlBinary);
     }
-    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    let text = head
+        .strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(head)
+        .trim_ascii_start();
     let is_text = !head.contains(&0);
     if is_text && text.starts_with(b"{") {
         return Some(Format::Gltf);
@@ -43,9 +46,14 @@ fn by_content(head: &[u8], len: u64, named: Option<Format>) -> Option<Format> {
     if named == Some(Format::Obj) {
         return Some(Format::Obj);
     }
-    let begins_as_solid = text.get(..5).is_some_and(|word| word.eq_ignore_ascii_case(b"solid"));
+    let begins_as_solid = text
+        .get(..5)
+        .is_some_and(|word| word.eq_ignore_ascii_case(b"solid"));
     let has = |words: &[&[u8]]| {
-        words.iter().any(|word| head.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word)))
+        words.iter().any(|word| {
+            head.windows(word.len())
+                .any(|part| part.eq_ignore_ascii_case(word))
+        })
     };
     if is_text && (begins_as_solid || has(&[b"facet"])) && has(&[b"facet", b"endsolid"]) {
         return Some(Format::StlAscii);
@@ -93,9 +101,21 @@ mod tests {
         check(&binary(b"solid", 7, 2), stl, stl);
         check(&binary(b"made by", 7, 2), stl, stl);
         check(&binary(b"made by", 7, 2), None, None);
-        check(b"SOLID a\r\nFACET NORMAL 0 0 1", stl, Some(Format::StlAscii));
-        check(b"\n  \n facet normal 0 0 1\nouter loop", None, Some(Format::StlAscii));
-        check(b"solid nothing\nendsolid nothing", None, Some(Format::StlAscii));
+        check(
+            b"SOLID a\r\nFACET NORMAL 0 0 1",
+            stl,
+            Some(Format::StlAscii),
+        );
+        check(
+            b"\n  \n facet normal 0 0 1\nouter loop",
+            None,
+            Some(Format::StlAscii),
+        );
+        check(
+            b"solid nothing\nendsolid nothing",
+            None,
+            Some(Format::StlAscii),
+        );
         check(b"solid", stl, Some(Format::StlAscii));
         check(b"# a\nv 0 0 0\n", None, Some(Format::Obj));
         check(b"", Some(Format::Obj), Some(Format::Obj));

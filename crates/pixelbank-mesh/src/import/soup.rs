@@ -14,6 +14,9 @@ pub(super) struct Soup {
     books: Books,
     limits: Limits,
     table: Table<3>,
+    /// The key and the number of the vertex that was last met with each of some bits of the hash. Neighbours come soon
+    /// after each other, so most corners are found here, while the table of a large mesh is in no processor's cache.
+    recent: Array<[u32; 4]>,
     positions: Growing<Vec3>,
     faces: Faces,
     parts: Parts,
@@ -42,13 +45,18 @@ impl Faces {
                 *len += 1;
             }
             Self::Flat(..) => {
-                return Err(Fault::Malformed("more faces than there is room for".to_owned()));
+                return Err(Fault::Malformed(
+                    "more faces than there is room for".to_owned(),
+                ));
             }
             Self::Growing(faces) => faces.push(face)?,
         }
         Ok(())
     }
 }
+
+/// How many vertices are remembered as met of late: a few rows of a large grid, in 128 KiB.
+const RECENT: usize = 1 << 13;
 
 /// Faces that are merged and packed together where a file goes straight to rest.
 const PIECE_FACES: usize = 1 << 16;
@@ -64,6 +72,7 @@ impl Soup {
                 None => Faces::Growing(Growing::new(books, "loading")),
             },
             // Closed meshes have half as many vertices as faces.
+            recent: Array::zeroed(books, "merging", RECENT)?,
             table: Table::with_capacity(books, n.map_or(0, |n| (n / 2).min(PIECE_FACES)))?,
             positions: Growing::new(books, "loading"),
             parts: Parts::default(),
@@ -92,12 +101,23 @@ impl Soup {
             return Ok(());
         }
         let mut face = [0; 3];
+        let recent: &mut [[u32; 4]] = &mut self.recent;
         for (corner, key) in face.iter_mut().zip(keys) {
-            let next = self.positions.len() as u32;
+            let hash = self.table.hash(key);
             let positions = &self.positions;
-            *corner = self.table.find_or_insert(key, next, |number| {
-                position_key(positions.get(number as usize))
-            })?;
+            let next = positions.len() as u32;
+            // The high bits: the table goes by the low ones.
+            let met = &mut recent[hash >> (usize::BITS - RECENT.trailing_zeros())];
+            if met[..3] == key && met[3] != 0 {
+                *corner = met[3] - 1;
+                continue;
+            }
+            *corner = self
+                .table
+                .find_or_insert_hashed(key, hash, next, |number| {
+                    position_key(positions.get(number as usize))
+                })?;
+            *met = [key[0], key[1], key[2], *corner + 1];
             if *corner == next {
                 check_limit("vertices", u64::from(next) + 1, self.limits.max_vertices)?;
                 // The key has both zeroes as one already.
@@ -121,7 +141,8 @@ impl Soup {
         }
         let n = self.parts.list.len() as u64 + 1;
         check_limit("parts", n, u64::from(self.limits.max_parts))?;
-        self.parts.begin(&self.books, name, self.faces.len() as u32)?;
+        self.parts
+            .begin(&self.books, name, self.faces.len() as u32)?;
         Ok(())
     }
 
@@ -129,7 +150,7 @@ impl Soup {
     pub(super) fn into_mesh(mut self) -> Result<Mesh, Fault> {
         self.parts.end(self.faces.len() as u32);
         // What is not needed any more goes before more is wanted.
-        drop(self.table);
+        drop((self.table, self.recent));
         let positions = self.positions.into_flat("mesh")?;
         let faces = match self.faces {
             Faces::Flat(faces, len) if len == faces.len() => faces,
@@ -146,7 +167,9 @@ impl Soup {
         self.pack_piece()?;
         match self.pieces {
             Some(pieces) => Ok(pieces.finish()),
-            None => Err(Fault::Unsupported("pieces that were not asked for".to_owned())),
+            None => Err(Fault::Unsupported(
+                "pieces that were not asked for".to_owned(),
+            )),
         }
     }
 
@@ -160,6 +183,7 @@ impl Soup {
         faces.truncate(0);
         self.positions.truncate(0);
         self.table.clear();
+        self.recent.fill([0; 4]);
         Ok(())
     }
 }

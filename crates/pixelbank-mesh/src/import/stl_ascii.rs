@@ -36,7 +36,8 @@ impl Facet {
                 if self.n == 3 {
                     soup.push(self.corners, &mut job.report)?;
                     job.report.n_polygons += 1;
-                    job.report.remark("facets of more than three vertices were cut into triangles");
+                    job.report
+                        .remark("facets of more than three vertices were cut into triangles");
                 }
                 self.corners = [self.corners[0], self.corners[2], corner];
                 soup.push(self.corners, &mut job.report)?;
@@ -56,7 +57,9 @@ impl Facet {
                 }
                 soup.push(self.corners, &mut job.report)?;
             }
-            1 | 2 => job.report.remark("facets of less than three vertices were left out"),
+            1 | 2 => job
+                .report
+                .remark("facets of less than three vertices were left out"),
             _ => {}
         }
         self.n = 0;

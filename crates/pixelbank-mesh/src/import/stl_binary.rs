@@ -3,10 +3,10 @@
 use super::Job;
 use super::input::{Window, window_bytes};
 use super::soup::Soup;
+use crate::Packing;
 use crate::error::{Fault, check_limit, malformed};
 use crate::mesh::{Mesh, Vec3};
 use crate::packed::Packed;
-use crate::Packing;
 
 pub(super) const HEADER_BYTES: u64 = 84;
 pub(super) const RECORD_BYTES: u64 = 50;
@@ -31,7 +31,9 @@ pub(super) fn read_packed(job: &mut Job, packing: Packing) -> Result<Packed, Fau
 fn count(job: &mut Job) -> Result<u64, Fault> {
     let mut header = [0; HEADER_BYTES as usize];
     job.input.read_exact_at(0, &mut header)?;
-    let claimed = u64::from(u32::from_le_bytes([header[80], header[81], header[82], header[83]]));
+    let claimed = u64::from(u32::from_le_bytes([
+        header[80], header[81], header[82], header[83],
+    ]));
     let room = job.input.len() - HEADER_BYTES;
     let (n_whole, rest) = (room / RECORD_BYTES, room % RECORD_BYTES);
     let report = &mut job.report;
@@ -41,16 +43,22 @@ fn count(job: &mut Job) -> Result<u64, Fault> {
             return malformed(format!("it claims {claimed} faces and has none"));
         }
         report.is_truncated = true;
-        report.remark(format!("the header claims {claimed} faces, the file has {n_whole}"));
+        report.remark(format!(
+            "the header claims {claimed} faces, the file has {n_whole}"
+        ));
         n_whole
     } else if claimed < n_whole && rest == 0 {
         // All that follows is whole records: writers that do not know the count beforehand leave it at zero.
-        report.remark(format!("the header claims {claimed} faces, the file has {n_whole}"));
+        report.remark(format!(
+            "the header claims {claimed} faces, the file has {n_whole}"
+        ));
         n_whole
     } else {
         if claimed < n_whole || rest > 0 {
             let n_behind = room - claimed * RECORD_BYTES;
-            report.remark(format!("{n_behind} bytes behind the last face were passed over"));
+            report.remark(format!(
+                "{n_behind} bytes behind the last face were passed over"
+            ));
         }
         claimed
     };

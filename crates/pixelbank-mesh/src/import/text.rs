@@ -85,7 +85,10 @@ pub(super) fn number(word: &[u8]) -> Option<f32> {
     if let Ok(value) = fast_float2::parse(word) {
         return Some(value);
     }
-    let unsigned = word.strip_prefix(b"-").or(word.strip_prefix(b"+")).unwrap_or(word);
+    let unsigned = word
+        .strip_prefix(b"-")
+        .or(word.strip_prefix(b"+"))
+        .unwrap_or(word);
     // Microsoft's library has written nan(ind), 1.#QNAN, 1.#INF and the like.
     let is_special = unsigned.starts_with(b"1.#")
         || unsigned.get(..3).is_some_and(|start| {
@@ -164,8 +167,19 @@ mod tests {
     fn numbers_are_read_as_they_are_found() {
         assert_eq!(number(b"-1.5e3"), Some(-1500.0));
         assert_eq!(number(b"+2"), Some(2.0));
-        for special in ["nan", "-NaN", "nan(ind)", "-1.#QNAN", "inf", "-Infinity", "1e99"] {
-            assert!(!number(special.as_bytes()).unwrap().is_finite(), "{special}");
+        for special in [
+            "nan",
+            "-NaN",
+            "nan(ind)",
+            "-1.#QNAN",
+            "inf",
+            "-Infinity",
+            "1e99",
+        ] {
+            assert!(
+                !number(special.as_bytes()).unwrap().is_finite(),
+                "{special}"
+            );
         }
         for bad in ["", "-", "1,5", "x", "1.5mm", "--1", "1.2.3"] {
             assert_eq!(number(bad.as_bytes()), None, "{bad}");

@@ -10,11 +10,11 @@ use model::{Component, Item};
 
 use super::Job;
 use super::indexed::into_mesh;
+use crate::Transform;
 use crate::array::{Array, Growing};
 use crate::error::{Fault, check_limit, malformed};
 use crate::measure::wide;
 use crate::mesh::{Mesh, Parts, Vec3};
-use crate::Transform;
 
 /// An object's number in a model file; files are numbered as they are met.
 type Key = (usize, u64);
@@ -108,7 +108,10 @@ fn instances(items: &[Item], resources: &mut Resources) -> Result<Vec<Instance>,
             return malformed("its objects are nested too deeply, or in a circle");
         }
         let Some(object) = resources.objects.get(&key) else {
-            return malformed(format!("it places object {}, which it does not have", key.1));
+            return malformed(format!(
+                "it places object {}, which it does not have",
+                key.1
+            ));
         };
         for component in object.components.iter().rev() {
             waiting.push((component.key, component.place.then(&place), depth + 1));
@@ -127,7 +130,11 @@ fn instances(items: &[Item], resources: &mut Resources) -> Result<Vec<Instance>,
 }
 
 fn assemble(job: &mut Job, instances: Vec<Instance>, resources: Resources) -> Result<Mesh, Fault> {
-    let objects = || instances.iter().filter_map(|placed| resources.objects.get(&placed.key));
+    let objects = || {
+        instances
+            .iter()
+            .filter_map(|placed| resources.objects.get(&placed.key))
+    };
     let n_vertices: u64 = objects().map(|object| object.n_vertices as u64).sum();
     let n_faces: u64 = objects().map(|object| object.n_faces as u64).sum();
     check_limit("vertices", n_vertices, resources.max_vertices)?;
@@ -146,7 +153,10 @@ fn assemble(job: &mut Job, instances: Vec<Instance>, resources: Resources) -> Re
         for face in object.first_face..object.first_face + object.n_faces {
             let [a, b, c] = resources.faces.get(face);
             // Read as they are; a vertex that the object does not have is none of its neighbour's.
-            if let Some(bad) = [a, b, c].into_iter().find(|v| *v as usize >= object.n_vertices) {
+            if let Some(bad) = [a, b, c]
+                .into_iter()
+                .find(|v| *v as usize >= object.n_vertices)
+            {
                 return malformed(format!(
                     "a triangle of object {} names vertex {bad} of {}",
                     placed.key.1, object.n_vertices
@@ -164,11 +174,17 @@ fn assemble(job: &mut Job, instances: Vec<Instance>, resources: Resources) -> Re
     }
     parts.end(next_face as u32);
     job.report.found_faces = n_faces;
-    let n_objects = resources.objects.values().filter(|object| object.n_faces > 0).count();
-    let placed: std::collections::HashSet<Key> = instances.iter().map(|placed| placed.key).collect();
+    let n_objects = resources
+        .objects
+        .values()
+        .filter(|object| object.n_faces > 0)
+        .count();
+    let placed: std::collections::HashSet<Key> =
+        instances.iter().map(|placed| placed.key).collect();
     if placed.len() < n_objects {
         let n = n_objects - placed.len();
-        job.report.remark(format!("{n} objects are not placed, and were left out"));
+        job.report
+            .remark(format!("{n} objects are not placed, and were left out"));
     }
     drop((resources, instances));
     let n_before = faces.len();

@@ -4,12 +4,13 @@ use std::fs;
 use std::io::Write;
 
 use pixelbank_mesh::{
-    Duplicates, Format, Indices, Input, Merging, Mesh, Options, Packing, Part, load, load_packed, read_packed,
+    Duplicates, Format, Indices, Input, Merging, Mesh, Options, Packing, Part, load, load_packed,
+    read_packed,
 };
 
 use crate::shapes::{
-    Shape, ascii_stl, books, both, cuboid, live_bytes, mesh, moved, obj, parse, parse_with, soup, sphere,
-    stl, stl_of, terrain,
+    Shape, ascii_stl, books, both, cuboid, live_bytes, mesh, moved, obj, parse, parse_with, soup,
+    sphere, stl, stl_of, terrain,
 };
 
 const ROOM: u64 = 256 << 20;
@@ -50,7 +51,10 @@ fn a_header_that_lies_is_told_and_the_length_believed() {
     bytes.extend(b"and a comment");
     let (mesh, report) = parse(&books, "a.stl", bytes).unwrap();
     assert_eq!(mesh.n_faces(), 12);
-    assert_eq!(report.remarks, ["13 bytes behind the last face were passed over"]);
+    assert_eq!(
+        report.remarks,
+        ["13 bytes behind the last face were passed over"]
+    );
     // Half a face is none.
     let bytes = stl_of(&shape);
     let (mesh, report) = parse(&books, "a.stl", &bytes[..bytes.len() - 20]).unwrap();
@@ -67,7 +71,10 @@ fn binary_stl_may_begin_like_text() {
     assert_eq!((mesh.n_faces(), report.format), (12, Format::StlBinary));
     // Even where the header's count is wrong.
     bytes[80] = 99;
-    assert_eq!(parse(&books, "a.stl", &bytes).unwrap().1.format, Format::StlBinary);
+    assert_eq!(
+        parse(&books, "a.stl", &bytes).unwrap().1.format,
+        Format::StlBinary
+    );
 }
 
 #[test]
@@ -104,7 +111,10 @@ fn several_solids_are_parts() {
     let first = ascii_stl(&cuboid([1.0; 3]), "one");
     let second = ascii_stl(&moved(cuboid([1.0; 3]), [5.0, 0.0, 0.0]), "two of them");
     let (mesh, _) = parse(&books, "a.stl", first + &second).unwrap();
-    assert_eq!(mesh.parts(), [part("one", 0, 12), part("two of them", 12, 12)]);
+    assert_eq!(
+        mesh.parts(),
+        [part("one", 0, 12), part("two of them", 12, 12)]
+    );
     assert_eq!(mesh.components().unwrap().len(), 2);
 }
 
@@ -128,26 +138,51 @@ fn an_ascii_stl_that_breaks_off_keeps_what_is_whole() {
 fn faces_that_are_none_are_counted() {
     let books = books(ROOM);
     let mut shape = cuboid([1.0; 3]);
-    shape.0.extend([[f32::NAN, 0.0, 0.0], [f32::INFINITY, 0.0, 0.0], [0.5, 0.0, 0.0]]);
+    shape.0.extend([
+        [f32::NAN, 0.0, 0.0],
+        [f32::INFINITY, 0.0, 0.0],
+        [0.5, 0.0, 0.0],
+    ]);
     // No number, infinite, two corners in one place, three in a line, and two copies, one of them turned over.
-    shape.1.extend([[0, 1, 8], [0, 9, 1], [0, 1, 1], [0, 10, 1], [2, 3, 0], [0, 3, 2]]);
+    shape.1.extend([
+        [0, 1, 8],
+        [0, 9, 1],
+        [0, 1, 1],
+        [0, 10, 1],
+        [2, 3, 0],
+        [0, 3, 2],
+    ]);
     for (name, bytes) in [
         ("a.stl", stl_of(&shape)),
         ("a.stl", ascii_stl(&shape, "").into_bytes()),
         ("a.obj", obj(&shape).into_bytes()),
     ] {
         let (mesh, report) = parse(&books, name, &bytes).unwrap();
-        let counts = (report.n_nonfinite, report.n_degenerate, report.n_flat, report.n_duplicates);
+        let counts = (
+            report.n_nonfinite,
+            report.n_degenerate,
+            report.n_flat,
+            report.n_duplicates,
+        );
         assert_eq!(counts, (2, 1, 1, Some(2)), "{name}");
         assert_eq!((report.found_faces, mesh.n_faces()), (18, 15), "{name}");
-        assert!(mesh.positions().iter().flatten().all(|value| value.is_finite()));
+        assert!(
+            mesh.positions()
+                .iter()
+                .flatten()
+                .all(|value| value.is_finite())
+        );
         assert_eq!(mesh.bounds().unwrap().max, [1.0; 3]);
         let options = Options {
             duplicates: Duplicates::Drop,
             ..Options::default()
         };
         let (mesh, report) = parse_with(&books, name, &bytes, &options).unwrap();
-        assert_eq!((report.n_duplicates, mesh.n_faces()), (Some(2), 13), "{name}");
+        assert_eq!(
+            (report.n_duplicates, mesh.n_faces()),
+            (Some(2), 13),
+            "{name}"
+        );
     }
     assert_eq!(live_bytes(&books), 0);
 }
@@ -160,7 +195,10 @@ fn obj_counts_from_one_or_back_and_cuts_polygons() {
         vt 0 0\nvn 0 0 1\n\
         f 4 3 2 1\ng sides\nusemtl none\nf -8/1 -7/1/1 -3//1 \\\n -4\nf 2 3 7 6\nf 3 4 8 7 # back\nf 4 1 5 8\n";
     let (mesh, report) = parse(&books, "tray.obj", text).unwrap();
-    assert_eq!((mesh.n_vertices(), mesh.n_faces(), report.n_polygons), (8, 10, 5));
+    assert_eq!(
+        (mesh.n_vertices(), mesh.n_faces(), report.n_polygons),
+        (8, 10, 5)
+    );
     assert_eq!(mesh.parts(), [part("tray", 0, 2), part("sides", 2, 8)]);
     assert_eq!(mesh.topology().unwrap().n_open_edges, 4);
     assert!((mesh.area() - 5.0).abs() < 1e-6);
@@ -246,7 +284,10 @@ fn ply(encoding: &str, faces: &str) -> String {
 }
 
 fn is_the_square(mesh: &Mesh) {
-    assert_eq!(mesh.positions(), [[0.0; 3], [2.0, 0.0, 0.0], [2.0, 2.0, 0.0], [0.0, 2.0, 0.0]]);
+    assert_eq!(
+        mesh.positions(),
+        [[0.0; 3], [2.0, 0.0, 0.0], [2.0, 2.0, 0.0], [0.0, 2.0, 0.0]]
+    );
     assert_eq!(mesh.n_faces(), 2);
     assert_eq!(mesh.area(), 4.0);
     assert_eq!(mesh.colours().unwrap()[3], [7, 8, 9, 255]);
@@ -328,7 +369,10 @@ fn gltf_shows_its_scene() {
     let (mesh, report) = load(&path, &books, &Options::default()).unwrap();
     assert_eq!(report.unit, Some("metre"));
     assert_eq!(mesh.parts(), [part("flag", 0, 1), part("flag", 1, 1)]);
-    assert_eq!(mesh.face(0).points, [[10.0, 0.0, 0.0], [11.0, 0.0, 0.0], [10.0, 2.0, 0.0]]);
+    assert_eq!(
+        mesh.face(0).points,
+        [[10.0, 0.0, 0.0], [11.0, 0.0, 0.0], [10.0, 2.0, 0.0]]
+    );
     // Mirrored along x, turned by a quarter, moved: and still seen from the front.
     let turned = mesh.face(1);
     let far = turned.points.iter().map(|p| p[1]).fold(0.0, f32::min);
@@ -352,10 +396,22 @@ fn gltf_buffers_are_only_those_beside_the_file() {
     std::os::unix::fs::symlink(&outside, inner.join("link.bin")).unwrap();
     let path = inner.join("a.gltf");
     let absolute = outside.to_string_lossy().into_owned();
-    for uri in ["../flag.bin", "%2e%2e/flag.bin", "link.bin", &absolute, "https://x.example/flag.bin", "none.bin"] {
+    for uri in [
+        "../flag.bin",
+        "%2e%2e/flag.bin",
+        "link.bin",
+        &absolute,
+        "https://x.example/flag.bin",
+        "none.bin",
+    ] {
         fs::write(&path, gltf(uri)).unwrap();
-        let error = load(&path, &books, &Options::default()).unwrap_err().to_string();
-        assert!(error.contains("a.gltf") && error.contains(".bin"), "{error}");
+        let error = load(&path, &books, &Options::default())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("a.gltf") && error.contains(".bin"),
+            "{error}"
+        );
     }
     assert_eq!(live_bytes(&books), 0);
 }
@@ -365,9 +421,12 @@ pub fn zip(files: &[(&str, &str)]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut archive = rawzip::ZipArchiveWriter::new(&mut bytes);
     for (name, text) in files {
-        let new = archive.new_file(name).compression_method(rawzip::CompressionMethod::DEFLATE);
+        let new = archive
+            .new_file(name)
+            .compression_method(rawzip::CompressionMethod::DEFLATE);
         let (mut entry, config) = new.start().unwrap();
-        let encoder = flate2::write::DeflateEncoder::new(&mut entry, flate2::Compression::default());
+        let encoder =
+            flate2::write::DeflateEncoder::new(&mut entry, flate2::Compression::default());
         let mut writer = config.wrap(encoder);
         writer.write_all(text.as_bytes()).unwrap();
         let (encoder, descriptor) = writer.finish().unwrap();
@@ -379,8 +438,12 @@ pub fn zip(files: &[(&str, &str)]) -> Vec<u8> {
 }
 
 fn object(id: u32, (positions, faces): &Shape) -> String {
-    let vertices = positions.iter().map(|[x, y, z]| format!("<vertex x=\"{x}\" y=\"{y}\" z=\"{z}\"/>"));
-    let triangles = faces.iter().map(|[a, b, c]| format!("<triangle v1=\"{a}\" v2='{b}' v3=\"{c}\" pid=\"1\"/>"));
+    let vertices = positions
+        .iter()
+        .map(|[x, y, z]| format!("<vertex x=\"{x}\" y=\"{y}\" z=\"{z}\"/>"));
+    let triangles = faces
+        .iter()
+        .map(|[a, b, c]| format!("<triangle v1=\"{a}\" v2='{b}' v3=\"{c}\" pid=\"1\"/>"));
     format!(
         "<object id=\"{id}\" name=\"piece &amp; {id}\"><mesh><vertices>{}</vertices><triangles>{}</triangles></mesh></object>",
         vertices.collect::<String>(),
@@ -405,13 +468,26 @@ fn a_3mf_places_its_objects() {
         <component objectid=\"7\" path=\"/3D/other.model\" transform=\"1 0 0 0 1 0 0 0 1 5 0 0\"/></components></object></resources>\
         <build><item objectid=\"2\" transform=\"-2 0 0 0 2 0 0 0 2 100 0 0\"/></build>"
     );
-    let other = model(&format!("<resources>{}</resources>", object(7, &cuboid([2.0; 3]))));
-    let archive = zip(&[("_rels/.rels", rels), ("3D/main.model", &model(&body)), ("3D/other.model", &other)]);
+    let other = model(&format!(
+        "<resources>{}</resources>",
+        object(7, &cuboid([2.0; 3]))
+    ));
+    let archive = zip(&[
+        ("_rels/.rels", rels),
+        ("3D/main.model", &model(&body)),
+        ("3D/other.model", &other),
+    ]);
     let (mesh, report) = parse(&books, "a.3mf", archive).unwrap();
     assert_eq!((mesh.n_faces(), report.unit), (24, Some("inch")));
-    assert_eq!(mesh.parts(), [part("piece & 1", 0, 12), part("piece & 7", 12, 12)]);
+    assert_eq!(
+        mesh.parts(),
+        [part("piece & 1", 0, 12), part("piece & 7", 12, 12)]
+    );
     let bounds = mesh.bounds().unwrap();
-    assert_eq!((bounds.min, bounds.max), ([86.0, 0.0, 0.0], [100.0, 4.0, 4.0]));
+    assert_eq!(
+        (bounds.min, bounds.max),
+        ([86.0, 0.0, 0.0], [100.0, 4.0, 4.0])
+    );
     // Mirrored, and still outside out.
     assert!((mesh.volume() - 8.0 * (1.0 + 8.0)).abs() < 1e-6);
     assert!(report.is_clean(), "{report:?}");
@@ -439,7 +515,9 @@ fn vertices_are_merged_as_it_is_asked() {
 fn parts_survive_merging_and_dropped_faces() {
     let books = books(ROOM);
     let two = both(cuboid([1.0; 3]), moved(cuboid([1.0; 3]), [3.0, 0.0, 0.0]));
-    let text = obj(&two).replacen("f ", "o one\nf 1 1 2\nf ", 1).replace("f 9 11 12\n", "o two\nf 9 11 12\n");
+    let text = obj(&two)
+        .replacen("f ", "o one\nf 1 1 2\nf ", 1)
+        .replace("f 9 11 12\n", "o two\nf 9 11 12\n");
     let (mesh, report) = parse(&books, "a.obj", text).unwrap();
     assert_eq!(report.n_degenerate, 1);
     assert_eq!(mesh.parts(), [part("one", 0, 12), part("two", 12, 12)]);
@@ -455,9 +533,13 @@ fn stl_goes_straight_to_rest() {
     let open = mesh(&books, &shape);
     for bytes in [stl_of(&shape), ascii_stl(&shape, "x").into_bytes()] {
         fs::write(&path, bytes).unwrap();
-        let (packed, report) = load_packed(&path, &books, &Options::default(), Packing::Lossless).unwrap();
+        let (packed, report) =
+            load_packed(&path, &books, &Options::default(), Packing::Lossless).unwrap();
         assert_eq!(packed.n_faces(), 80_000);
-        assert!(packed.n_vertices() > 40_401, "pieces have vertices of their own");
+        assert!(
+            packed.n_vertices() > 40_401,
+            "pieces have vertices of their own"
+        );
         assert!(report.is_clean());
         let again = packed.open().unwrap();
         assert_eq!(again.n_vertices(), 40_401);

@@ -24,8 +24,16 @@ fn a_terrain_is_loaded_in_31_bytes_a_face() {
         assert!(report.is_clean());
         assert_eq!(live_bytes(&books), mesh.nbytes());
         // 12 bytes a vertex, and six a face, as all vertices fit into two bytes.
-        assert!(a_face(mesh.nbytes()) < 12.1, "{name}: {}", a_face(mesh.nbytes()));
-        assert!(a_face(peak_bytes(&books)) < most, "{name}: {}", a_face(peak_bytes(&books)));
+        assert!(
+            a_face(mesh.nbytes()) < 12.1,
+            "{name}: {}",
+            a_face(mesh.nbytes())
+        );
+        assert!(
+            a_face(peak_bytes(&books)) < most,
+            "{name}: {}",
+            a_face(peak_bytes(&books))
+        );
         drop(mesh);
         assert_eq!(live_bytes(&books), 0);
     }
@@ -44,7 +52,11 @@ fn what_takes_four_bytes_an_index_is_loaded_in_31_bytes_a_face_too() {
         let input = Input::memory(stl_of(&shape).into(), "a.stl");
         let (mesh, _) = read(&input, &books, &options).unwrap();
         assert!((mesh.nbytes() as f64 / n) < 18.1);
-        assert!(peak_bytes(&books) as f64 / n < 31.0, "{}", peak_bytes(&books) as f64 / n);
+        assert!(
+            peak_bytes(&books) as f64 / n < 31.0,
+            "{}",
+            peak_bytes(&books) as f64 / n
+        );
     }
 }
 
@@ -55,5 +67,9 @@ fn going_straight_to_rest_takes_one_piece_at_a_time() {
     let input = Input::memory(stl_of(&shape).into(), "a.stl");
     let (packed, _) = read_packed(&input, &books, &Options::default(), Packing::Lossless).unwrap();
     let beside = peak_bytes(&books) - packed.nbytes();
-    assert!(beside < 6 << 20, "{beside} bytes beside {}", packed.nbytes());
+    assert!(
+        beside < 6 << 20,
+        "{beside} bytes beside {}",
+        packed.nbytes()
+    );
 }

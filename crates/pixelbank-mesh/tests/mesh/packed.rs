@@ -3,7 +3,9 @@
 use pixelbank_mesh::{Model, Options, Packing, load_within};
 use proptest::prelude::*;
 
-use crate::shapes::{ascii_stl, books, cuboid, live_bytes, mesh, obj, parse_with, peak_bytes, soup, stl_of, terrain};
+use crate::shapes::{
+    ascii_stl, books, cuboid, live_bytes, mesh, obj, parse_with, peak_bytes, soup, stl_of, terrain,
+};
 
 const ROOM: u64 = 256 << 20;
 
@@ -11,7 +13,12 @@ const ROOM: u64 = 256 << 20;
 fn what_is_packed_without_loss_comes_back() {
     let books = books(ROOM);
     // Of one block and of several, and of none.
-    for shape in [cuboid([1.0; 3]), terrain(300), (vec![[1.0; 3]; 5], vec![]), (vec![], vec![])] {
+    for shape in [
+        cuboid([1.0; 3]),
+        terrain(300),
+        (vec![[1.0; 3]; 5], vec![]),
+        (vec![], vec![]),
+    ] {
         let before = mesh(&books, &shape);
         let packed = before.pack(Packing::Lossless).unwrap();
         assert_eq!(live_bytes(&books), before.nbytes() + packed.nbytes());
@@ -19,12 +26,21 @@ fn what_is_packed_without_loss_comes_back() {
         assert_eq!(after.positions(), before.positions());
         for (a, b) in after.indices().iter().zip(before.indices().iter()) {
             // The same face in the same place, perhaps from another corner on.
-            assert!((0..3).any(|k| [a[k], a[(k + 1) % 3], a[(k + 2) % 3]] == b), "{a:?} {b:?}");
+            assert!(
+                (0..3).any(|k| [a[k], a[(k + 1) % 3], a[(k + 2) % 3]] == b),
+                "{a:?} {b:?}"
+            );
         }
-        assert_eq!((packed.max_error(), packed.n_faces()), (0.0, u64::from(before.n_faces())));
+        assert_eq!(
+            (packed.max_error(), packed.n_faces()),
+            (0.0, u64::from(before.n_faces()))
+        );
         assert_eq!(packed.bounds().unwrap(), before.bounds());
         let (area, volume) = packed.area_and_volume().unwrap();
-        assert!((area - before.area()).abs() <= 1e-9 * area && (volume - before.volume()).abs() <= 1e-9 * volume.abs());
+        assert!(
+            (area - before.area()).abs() <= 1e-9 * area
+                && (volume - before.volume()).abs() <= 1e-9 * volume.abs()
+        );
     }
     assert_eq!(live_bytes(&books), 0);
 }
@@ -51,11 +67,23 @@ fn a_terrain_rests_in_few_bytes() {
     let books = books(ROOM);
     let ground = mesh(&books, &terrain(200));
     let a_face = |bytes: u64| bytes as f64 / f64::from(ground.n_faces());
-    assert!(a_face(ground.nbytes()) < 18.1, "{}", a_face(ground.nbytes()));
+    assert!(
+        a_face(ground.nbytes()) < 18.1,
+        "{}",
+        a_face(ground.nbytes())
+    );
     let lossless = ground.pack(Packing::Lossless).unwrap();
-    assert!(a_face(lossless.nbytes()) < 7.3, "{}", a_face(lossless.nbytes()));
+    assert!(
+        a_face(lossless.nbytes()) < 7.3,
+        "{}",
+        a_face(lossless.nbytes())
+    );
     let near = ground.pack(Packing::Within(0.001)).unwrap();
-    assert!(near.nbytes() < lossless.nbytes(), "{}", a_face(near.nbytes()));
+    assert!(
+        near.nbytes() < lossless.nbytes(),
+        "{}",
+        a_face(near.nbytes())
+    );
 }
 
 #[test]
@@ -80,7 +108,8 @@ fn a_file_larger_than_the_budget_rests_at_once_or_fails_up_front() {
     for bytes in [stl_of(&shape), ascii_stl(&shape, "").into_bytes()] {
         std::fs::write(&stl, &bytes).unwrap();
         let books = books(limit);
-        let (model, report) = load_within(&stl, &books, &Options::default(), Packing::Lossless).unwrap();
+        let (model, report) =
+            load_within(&stl, &books, &Options::default(), Packing::Lossless).unwrap();
         let Model::Packed(packed) = model else {
             panic!("320,000 faces cannot be open in {limit} bytes");
         };
@@ -88,7 +117,10 @@ fn a_file_larger_than_the_budget_rests_at_once_or_fails_up_front() {
         assert!(peak_bytes(&books) <= limit);
         assert!(packed.open().is_err(), "there is no room");
         assert!(packed.slice(1.0).unwrap().len() > 1);
-        books.bank().set_limit(pixelbank_memory::Resource::Host, 64 << 20).unwrap();
+        books
+            .bank()
+            .set_limit(pixelbank_memory::Resource::Host, 64 << 20)
+            .unwrap();
         let open = packed.open().unwrap();
         assert_eq!(open.n_vertices(), 401 * 401);
         assert_eq!(soup(&open), soup(&mesh(&books, &shape)));
@@ -96,11 +128,19 @@ fn a_file_larger_than_the_budget_rests_at_once_or_fails_up_front() {
     let text = folder.path().join("large.obj");
     std::fs::write(&text, obj(&shape)).unwrap();
     let books = books(1 << 20);
-    let error = load_within(&text, &books, &Options::default(), Packing::Lossless).unwrap_err().to_string();
+    let error = load_within(&text, &books, &Options::default(), Packing::Lossless)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("wanted for meshes"), "{error}");
     assert!(peak_bytes(&books) <= 1 << 20);
     assert_eq!(live_bytes(&books), 0);
-    let small = load_within(&stl, &crate::shapes::books(ROOM), &Options::default(), Packing::Lossless).unwrap();
+    let small = load_within(
+        &stl,
+        &crate::shapes::books(ROOM),
+        &Options::default(),
+        Packing::Lossless,
+    )
+    .unwrap();
     assert!(matches!(small.0, Model::Mesh(_)));
 }
 

@@ -17,12 +17,23 @@ fn about(a: f64, b: f64, relative: f64) -> bool {
 fn a_box_has_the_measures_of_a_box() {
     let books = books(ROOM);
     // Far from the origin, where differences of large numbers would show.
-    let cube = mesh(&books, &moved(cuboid([1.0, 2.0, 4.0]), [4096.0, -4096.0, 8192.0]));
+    let cube = mesh(
+        &books,
+        &moved(cuboid([1.0, 2.0, 4.0]), [4096.0, -4096.0, 8192.0]),
+    );
     assert_eq!(cube.volume(), 8.0);
     assert_eq!(cube.area(), 28.0);
     assert_eq!(cube.bounds().unwrap().size(), [1.0, 2.0, 4.0]);
     let normals: Vec<_> = cube.faces().map(|face| face.normal()).collect();
-    assert_eq!(normals[..4], [[0.0, 0.0, -1.0], [0.0, 0.0, -1.0], [0.0, 0.0, 1.0], [0.0, 0.0, 1.0]]);
+    assert_eq!(
+        normals[..4],
+        [
+            [0.0, 0.0, -1.0],
+            [0.0, 0.0, -1.0],
+            [0.0, 0.0, 1.0],
+            [0.0, 0.0, 1.0]
+        ]
+    );
     let plane = cube.face(2).plane();
     assert_eq!((plane.normal, plane.distance), ([0.0, 0.0, 1.0], 8196.0));
 }
@@ -47,18 +58,34 @@ fn a_ball_nears_the_measures_of_a_ball() {
 fn rims_crowds_and_turned_faces_are_told() {
     let books = books(ROOM);
     let (positions, faces) = cuboid([1.0; 3]);
-    let open = mesh(&books, &(positions.clone(), faces[1..].to_vec())).topology().unwrap();
+    let open = mesh(&books, &(positions.clone(), faces[1..].to_vec()))
+        .topology()
+        .unwrap();
     assert_eq!((open.n_open_edges, open.is_watertight()), (3, false));
     let mut turned = faces.clone();
     turned[0].swap(1, 2);
-    let turned = mesh(&books, &(positions.clone(), turned)).topology().unwrap();
-    assert_eq!((turned.n_turned_edges, turned.is_watertight(), turned.is_consistent()), (3, true, false));
+    let turned = mesh(&books, &(positions.clone(), turned))
+        .topology()
+        .unwrap();
+    assert_eq!(
+        (
+            turned.n_turned_edges,
+            turned.is_watertight(),
+            turned.is_consistent()
+        ),
+        (3, true, false)
+    );
     let mut crowded = faces.clone();
     crowded.push(faces[0]);
     let doubled = mesh(&books, &(positions, crowded));
     assert_eq!(doubled.topology().unwrap().n_crowded_edges, 3);
     assert_eq!(doubled.n_duplicate_faces().unwrap(), 1);
-    assert!(!mesh(&books, &(vec![], vec![])).topology().unwrap().is_watertight());
+    assert!(
+        !mesh(&books, &(vec![], vec![]))
+            .topology()
+            .unwrap()
+            .is_watertight()
+    );
 }
 
 #[test]
@@ -72,7 +99,9 @@ fn neighbours_lie_across_the_edges_that_they_share() {
             match neighbour {
                 Neighbour::Face(other) => {
                     let corners = ground.face(other).corners;
-                    assert!(edge.iter().all(|corner| corners.contains(corner)) && other != face.index);
+                    assert!(
+                        edge.iter().all(|corner| corners.contains(corner)) && other != face.index
+                    );
                 }
                 Neighbour::None => {}
                 Neighbour::Many => panic!("a terrain has no such edge"),
@@ -82,7 +111,10 @@ fn neighbours_lie_across_the_edges_that_they_share() {
     let topology = ground.topology().unwrap();
     let edges: Vec<_> = adjacency.edges(&ground).collect();
     assert_eq!(edges.len() as u64, topology.n_edges);
-    let rim = edges.iter().filter(|edge| edge.beyond == Neighbour::None).count();
+    let rim = edges
+        .iter()
+        .filter(|edge| edge.beyond == Neighbour::None)
+        .count();
     assert_eq!((rim, topology.n_open_edges), (80, 80));
     assert!(adjacency.crowded_edges().is_empty());
     let held = ground.nbytes() + adjacency.nbytes();
@@ -107,7 +139,11 @@ fn pieces_are_those_that_edges_connect() {
     let mut volumes: Vec<_> = pieces.iter().map(Mesh::volume).collect();
     volumes.sort_unstable_by(f64::total_cmp);
     assert!(about(volumes[0], 1.0, 1e-6) && about(volumes[1], 1.0, 1e-6) && volumes[2] > 2.5);
-    assert!(pieces.iter().all(|piece| piece.topology().unwrap().is_watertight()));
+    assert!(
+        pieces
+            .iter()
+            .all(|piece| piece.topology().unwrap().is_watertight())
+    );
     assert!(all.split(2).is_err());
     let mut joined: Vec<_> = pieces.iter().flat_map(soup).collect();
     joined.sort_unstable();
@@ -129,7 +165,9 @@ fn transformations_do_what_they_say() {
         let middle = cube.bounds().unwrap();
         for (normal, position) in cube.normals().unwrap().iter().zip(cube.positions()) {
             let out: f32 = (0..3)
-                .map(|axis| normal[axis] * (position[axis] - (middle.min[axis] + middle.max[axis]) / 2.0))
+                .map(|axis| {
+                    normal[axis] * (position[axis] - (middle.min[axis] + middle.max[axis]) / 2.0)
+                })
                 .sum();
             assert!(out > 0.0, "{transform:?}");
         }
@@ -140,7 +178,10 @@ fn transformations_do_what_they_say() {
     let (volume, bounds) = volume_after(&Transform::mirror(Axis::Y));
     assert_eq!((volume, bounds.min), (8.0, [0.0, -2.0, 0.0]));
     let (volume, bounds) = volume_after(&Transform::rotation([0.0, 0.0, 7.0], 90.0));
-    assert_eq!((volume, bounds.min, bounds.max), (8.0, [-2.0, 0.0, 0.0], [0.0, 1.0, 4.0]));
+    assert_eq!(
+        (volume, bounds.min, bounds.max),
+        (8.0, [-2.0, 0.0, 0.0], [0.0, 1.0, 4.0])
+    );
     let turn = Transform::rotation([1.0, 2.0, 3.0], 33.0);
     assert!(about(volume_after(&turn).0, 8.0, 1e-5));
     let there_and_back = turn
@@ -151,7 +192,11 @@ fn transformations_do_what_they_say() {
     assert!((0..3).all(|axis| (back[axis] - [5.0, 6.0, 7.0][axis]).abs() < 1e-12));
     let mut cube = mesh(&books, &cuboid([1.0; 3]));
     assert!(cube.transform(&Transform::scale([1e39, 1.0, 1.0])).is_err());
-    assert_eq!(cube.volume(), 1.0, "a transformation that fails changes nothing");
+    assert_eq!(
+        cube.volume(),
+        1.0,
+        "a transformation that fails changes nothing"
+    );
     cube.turn_over();
     assert_eq!(cube.volume(), -1.0);
 }
@@ -159,11 +204,23 @@ fn transformations_do_what_they_say() {
 /// Vertices of a few places, so that many are equal or near.
 fn crowd() -> impl Strategy<Value = Shape> {
     let places = prop::collection::vec(prop::array::uniform3(-3i8..4), 1..60);
-    (places, prop::collection::vec(prop::array::uniform3(0u32..60), 0..100)).prop_map(|(places, faces)| {
-        let n = places.len() as u32;
-        let positions = places.into_iter().map(|place| place.map(|value| f32::from(value) * 0.25));
-        (positions.collect(), faces.into_iter().map(|face| face.map(|corner| corner % n)).collect())
-    })
+    (
+        places,
+        prop::collection::vec(prop::array::uniform3(0u32..60), 0..100),
+    )
+        .prop_map(|(places, faces)| {
+            let n = places.len() as u32;
+            let positions = places
+                .into_iter()
+                .map(|place| place.map(|value| f32::from(value) * 0.25));
+            (
+                positions.collect(),
+                faces
+                    .into_iter()
+                    .map(|face| face.map(|corner| corner % n))
+                    .collect(),
+            )
+        })
 }
 
 proptest! {

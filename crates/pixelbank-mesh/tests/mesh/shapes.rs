@@ -25,8 +25,17 @@ pub type Shape = (Vec<Vec3>, Vec<[u32; 3]>);
 /// A box from the origin to `size`, outside out.
 pub fn cuboid(size: Vec3) -> Shape {
     let corner = |n: u32| [0, 1, 2].map(|axis| if n >> axis & 1 == 1 { size[axis] } else { 0.0 });
-    let quads = [[0, 2, 3, 1], [4, 5, 7, 6], [0, 1, 5, 4], [2, 6, 7, 3], [0, 4, 6, 2], [1, 3, 7, 5]];
-    let faces = quads.into_iter().flat_map(|[a, b, c, d]| [[a, b, c], [a, c, d]]);
+    let quads = [
+        [0, 2, 3, 1],
+        [4, 5, 7, 6],
+        [0, 1, 5, 4],
+        [2, 6, 7, 3],
+        [0, 4, 6, 2],
+        [1, 3, 7, 5],
+    ];
+    let faces = quads
+        .into_iter()
+        .flat_map(|[a, b, c, d]| [[a, b, c], [a, c, d]]);
     ((0..8).map(corner).collect(), faces.collect())
 }
 
@@ -66,22 +75,37 @@ pub fn sphere(n: u32, radius: f32) -> Shape {
     let mut faces = Vec::new();
     for ring in 0..n {
         for k in 0..around {
-            let [a, b, c, d] = [at(ring, k), at(ring + 1, k), at(ring + 1, k + 1), at(ring, k + 1)];
-            faces.extend([[a, b, c], [a, c, d]].into_iter().filter(|[a, b, c]| a != b && b != c && c != a));
+            let [a, b, c, d] = [
+                at(ring, k),
+                at(ring + 1, k),
+                at(ring + 1, k + 1),
+                at(ring, k + 1),
+            ];
+            faces.extend(
+                [[a, b, c], [a, c, d]]
+                    .into_iter()
+                    .filter(|[a, b, c]| a != b && b != c && c != a),
+            );
         }
     }
     (positions, faces)
 }
 
 pub fn moved((positions, faces): Shape, by: Vec3) -> Shape {
-    let positions = positions.into_iter().map(|p| [0, 1, 2].map(|axis| p[axis] + by[axis]));
+    let positions = positions
+        .into_iter()
+        .map(|p| [0, 1, 2].map(|axis| p[axis] + by[axis]));
     (positions.collect(), faces)
 }
 
 pub fn both((mut positions, mut faces): Shape, (more, others): Shape) -> Shape {
     let first = positions.len() as u32;
     positions.extend(more);
-    faces.extend(others.into_iter().map(|face| face.map(|corner| corner + first)));
+    faces.extend(
+        others
+            .into_iter()
+            .map(|face| face.map(|corner| corner + first)),
+    );
     (positions, faces)
 }
 
@@ -151,7 +175,9 @@ pub fn soup(mesh: &Mesh) -> Vec<[[u32; 3]; 3]> {
         .faces()
         .map(|face| {
             // Both zeroes are one.
-            let mut corners = face.points.map(|point| point.map(|value| (value + 0.0).to_bits()));
+            let mut corners = face
+                .points
+                .map(|point| point.map(|value| (value + 0.0).to_bits()));
             let least = (0..3).min_by_key(|k| corners[*k]).unwrap();
             corners.rotate_left(least);
             corners

@@ -23,7 +23,11 @@ fn a_box_is_sliced_into_its_outline() {
         assert_eq!(slice.len(), 1, "{height}");
         let outline = slice.polylines().next().unwrap();
         assert!(outline.is_closed);
-        assert!((outline.area() - 6.0).abs() < 1e-6, "{height}: {}", outline.area());
+        assert!(
+            (outline.area() - 6.0).abs() < 1e-6,
+            "{height}: {}",
+            outline.area()
+        );
         assert!((outline.length() - 10.0).abs() < 1e-6);
     }
     for height in [0.0, -1.0, 1.01] {
@@ -54,7 +58,9 @@ fn slices_of_a_ball_are_circles_and_add_up_to_it() {
     // Through a ring of vertices as well.
     assert!((at(0.0) - 4.0 * PI).abs() < 0.05, "{}", at(0.0));
     let step = 0.01;
-    let sum: f64 = (0..400).map(|k| at(-2.0 + step * (k as f32 + 0.5)) * f64::from(step)).sum();
+    let sum: f64 = (0..400)
+        .map(|k| at(-2.0 + step * (k as f32 + 0.5)) * f64::from(step))
+        .sum();
     assert!((sum / ball.volume() - 1.0).abs() < 1e-3, "{sum}");
 }
 
@@ -68,7 +74,8 @@ fn what_is_open_is_sliced_into_open_lines() {
     assert!(n_open > 0, "a hill at the rim");
     for line in slice.polylines() {
         if !line.is_closed {
-            let is_at_rim = |point: &[f32; 2]| point.iter().any(|value| *value == 0.0 || *value == 50.0);
+            let is_at_rim =
+                |point: &[f32; 2]| point.iter().any(|value| *value == 0.0 || *value == 50.0);
             assert!(is_at_rim(&line.points[0]) && is_at_rim(line.points.last().unwrap()));
         }
     }
@@ -81,7 +88,9 @@ fn turned_and_crowded_faces_lose_no_line() {
     let whole = 4.0;
     for turned in 0..faces.len() {
         faces[turned].swap(1, 2);
-        let slice = mesh(&books, &(positions.clone(), faces.clone())).slice(0.5).unwrap();
+        let slice = mesh(&books, &(positions.clone(), faces.clone()))
+            .slice(0.5)
+            .unwrap();
         assert_eq!(slice.len(), 1, "{turned}");
         let length = slice.polylines().next().unwrap().length();
         assert!((length - whole).abs() < 1e-6, "{turned}: {length}");
@@ -104,13 +113,19 @@ fn what_rests_is_sliced_alike() {
         lengths.sort_unstable_by(f64::total_cmp);
         lengths
     };
-    let (open, rest) = (sorted(ground.slice(3.0).unwrap()), sorted(packed.slice(3.0).unwrap()));
+    let (open, rest) = (
+        sorted(ground.slice(3.0).unwrap()),
+        sorted(packed.slice(3.0).unwrap()),
+    );
     assert_eq!(open.len(), rest.len());
     assert!(open.iter().zip(&rest).all(|(a, b)| (a - b).abs() < 1e-6));
 }
 
 fn is_all_closed(mesh: &Mesh, height: f32) -> bool {
-    mesh.slice(height).unwrap().polylines().all(|line| line.is_closed)
+    mesh.slice(height)
+        .unwrap()
+        .polylines()
+        .all(|line| line.is_closed)
 }
 
 proptest! {

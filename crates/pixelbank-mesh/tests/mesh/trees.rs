@@ -16,16 +16,31 @@ fn tree(mesh: Mesh) -> Tree {
 #[test]
 fn rays_meet_the_first_face() {
     let books = books(ROOM);
-    let tree = tree(mesh(&books, &both(cuboid([1.0; 3]), moved(cuboid([1.0; 3]), [0.0, 0.0, 5.0]))));
+    let tree = tree(mesh(
+        &books,
+        &both(cuboid([1.0; 3]), moved(cuboid([1.0; 3]), [0.0, 0.0, 5.0])),
+    ));
     let hit = tree.ray([0.5, 0.25, 100.0], [0.0, 0.0, -2.0]).unwrap();
     assert_eq!((hit.distance, hit.point), (47.0, [0.5, 0.25, 6.0]));
     assert_eq!(tree.mesh().face(hit.face).normal(), [0.0, 0.0, 1.0]);
     // From inside, and along the boundary of what there is.
-    assert_eq!(tree.ray([0.5, 0.5, 0.5], [0.0, 0.0, 1.0]).unwrap().distance, 0.5);
-    assert!(tree.ray([0.0, 0.0, 9.0], [0.0, 0.0, -1.0]).is_some(), "a corner");
-    assert!(tree.ray([0.5, 0.0, 9.0], [0.0, 0.0, -1.0]).is_some(), "an edge");
+    assert_eq!(
+        tree.ray([0.5, 0.5, 0.5], [0.0, 0.0, 1.0]).unwrap().distance,
+        0.5
+    );
+    assert!(
+        tree.ray([0.0, 0.0, 9.0], [0.0, 0.0, -1.0]).is_some(),
+        "a corner"
+    );
+    assert!(
+        tree.ray([0.5, 0.0, 9.0], [0.0, 0.0, -1.0]).is_some(),
+        "an edge"
+    );
     assert!(tree.ray([0.5, 0.5, 9.0], [0.0, 0.0, 1.0]).is_none(), "away");
-    assert!(tree.ray([2.0, 0.5, 9.0], [0.0, 0.0, -1.0]).is_none(), "beside");
+    assert!(
+        tree.ray([2.0, 0.5, 9.0], [0.0, 0.0, -1.0]).is_none(),
+        "beside"
+    );
     assert!(tree.ray([0.5, 0.5, 9.0], [0.0; 3]).is_none());
     assert!(tree.ray([f64::NAN, 0.5, 9.0], [0.0, 0.0, -1.0]).is_none());
     let far = tree.ray([0.5, 0.25, 1e7], [0.0, 0.0, -1.0]).unwrap();
@@ -40,7 +55,10 @@ fn nothing_slips_through_where_faces_meet() {
     for k in 0..64 * 64 {
         let (x, y) = (f64::from(k % 64) * 0.5, f64::from(k / 64) * 0.5);
         for shift in [0.0, 0.25] {
-            assert!(tree.ray([x + shift, y, 1000.0], [0.0, 0.0, -1.0]).is_some(), "{x} {y} {shift}");
+            assert!(
+                tree.ray([x + shift, y, 1000.0], [0.0, 0.0, -1.0]).is_some(),
+                "{x} {y} {shift}"
+            );
         }
     }
 }

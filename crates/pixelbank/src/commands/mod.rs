@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod extract;
 pub mod info;
+pub mod mesh;
 pub mod sample;
 pub mod serve;
 pub mod shell;

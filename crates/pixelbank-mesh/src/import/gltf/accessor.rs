@@ -1,8 +1,8 @@
 use super::buffers::{Buffers, Source};
 use super::json::{Accessor, Document, Shape};
+use crate::Books;
 use crate::error::{Fault, malformed};
 use crate::import::input::{Window, window_bytes};
-use crate::Books;
 
 /// Reads what accessors say of buffers, once it is found to be within them.
 pub(super) struct Accessors<'a> {
@@ -37,11 +37,7 @@ fn component_bytes(kind: u32) -> Option<usize> {
 }
 
 impl<'a> Accessors<'a> {
-    pub(super) fn new(
-        document: &'a Document,
-        buffers: &'a Buffers<'a>,
-        books: &'a Books,
-    ) -> Self {
+    pub(super) fn new(document: &'a Document, buffers: &'a Buffers<'a>, books: &'a Books) -> Self {
         Self {
             document,
             buffers,
@@ -114,7 +110,11 @@ impl<'a> Accessors<'a> {
         let len = window_bytes(checked.accessor.count * checked.stride);
         let mut window = Window::new(self.books, input.reader(at)?, at, len)?;
         for n in 0..checked.accessor.count {
-            let mut gap = if n == 0 { 0 } else { checked.stride - checked.element };
+            let mut gap = if n == 0 {
+                0
+            } else {
+                checked.stride - checked.element
+            };
             while gap > 0 {
                 let here = (window.bytes().len() as u64).min(gap);
                 window.consume(here as usize);
@@ -196,5 +196,9 @@ fn component(kind: u32, normalized: bool, bytes: &[u8]) -> f32 {
         [a, b, c, d] => return u32::from_le_bytes([a, b, c, d]) as f32,
         _ => return f32::NAN,
     };
-    if normalized { (value / greatest).max(-1.0) } else { value }
+    if normalized {
+        (value / greatest).max(-1.0)
+    } else {
+        value
+    }
 }

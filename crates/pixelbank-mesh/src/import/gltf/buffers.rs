@@ -6,9 +6,9 @@ use cap_std::fs::Dir;
 use pixelbank_memory::Reservation;
 
 use super::json::Document;
+use crate::Books;
 use crate::error::{Fault, check_limit, malformed};
 use crate::import::{Input, Job};
-use crate::Books;
 
 /// The binary data of a document.
 pub(super) struct Buffers<'a> {
@@ -18,13 +18,12 @@ pub(super) struct Buffers<'a> {
 /// One buffer.
 pub(super) enum Source<'a> {
     /// A part of the file itself.
-    Within {
-        input: &'a Input,
-        at: u64,
-        len: u64,
-    },
+    Within { input: &'a Input, at: u64, len: u64 },
     /// A file beside it, or bytes that stood in the JSON.
-    Own { input: Input, _paid: Option<Reservation> },
+    Own {
+        input: Input,
+        _paid: Option<Reservation>,
+    },
 }
 
 /// The most buffers of a document; each may be an open file.
@@ -91,7 +90,9 @@ fn open<'a>(uri: &str, input: &Input, books: &Books) -> Result<Source<'a>, Fault
             return malformed("a buffer in the JSON without its bytes");
         };
         if !kind.ends_with(";base64") {
-            return Err(Fault::Unsupported("buffers in the JSON other than by Base64".to_owned()));
+            return Err(Fault::Unsupported(
+                "buffers in the JSON other than by Base64".to_owned(),
+            ));
         }
         let paid = books.reserve("reading", 2 * text.len() as u64)?;
         let bytes = match base64::engine::general_purpose::STANDARD.decode(text) {
@@ -105,21 +106,34 @@ fn open<'a>(uri: &str, input: &Input, books: &Books) -> Result<Source<'a>, Fault
     }
     let name = percent_encoding::percent_decode_str(uri).decode_utf8_lossy();
     let path = Path::new(name.as_ref());
-    let is_local = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    let is_local = path
+        .components()
+        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     if uri.contains("://") || !is_local {
         return malformed(format!("'{}' is not beside the file", shortened(uri)));
     }
     let Some(folder) = input.folder() else {
-        return Err(Fault::Unsupported("buffers in other files, read from memory".to_owned()));
+        return Err(Fault::Unsupported(
+            "buffers in other files, read from memory".to_owned(),
+        ));
     };
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
     // Through a handle on the folder: no link leads out of it.
     let opened = Dir::open_ambient_dir(folder, ambient_authority())
         .and_then(|folder| folder.open(path))
         .map(cap_std::fs::File::into_std);
-    match opened.map_err(crate::Error::from_io(&name)).and_then(|file| Input::file(file, &name)) {
+    match opened
+        .map_err(crate::Error::from_io(&name))
+        .and_then(|file| Input::file(file, &name))
+    {
         Ok(input) => Ok(Source::Own { input, _paid: None }),
-        Err(crate::Error::Io { source, .. }) => malformed(format!("'{}': {source}", shortened(&name))),
+        Err(crate::Error::Io { source, .. }) => {
+            malformed(format!("'{}': {source}", shortened(&name)))
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -123,10 +123,14 @@ impl Document {
     /// An extension that the file needs and we do not have. Those of materials and lights change no shape.
     pub(super) fn unsupported_extension(&self) -> Option<&str> {
         let is_harmless = |name: &str| {
-            SUPPORTED.contains(&name) || name.starts_with("KHR_materials_") || name.starts_with("KHR_lights_")
+            SUPPORTED.contains(&name)
+                || name.starts_with("KHR_materials_")
+                || name.starts_with("KHR_lights_")
         };
         let mut names = self.extensions_required.iter().map(String::as_str);
-        names.find(|name| !is_harmless(name)).map(|name| &name[..name.floor_char_boundary(60)])
+        names
+            .find(|name| !is_harmless(name))
+            .map(|name| &name[..name.floor_char_boundary(60)])
     }
 }
 
@@ -152,7 +156,9 @@ impl Node {
             None => {
                 let scaled = Transform::scale(self.scale.unwrap_or([1.0; 3]));
                 let turned = scaled.then(&turned(self.rotation.unwrap_or([0.0, 0.0, 0.0, 1.0])));
-                turned.then(&Transform::translation(self.translation.unwrap_or([0.0; 3])))
+                turned.then(&Transform::translation(
+                    self.translation.unwrap_or([0.0; 3]),
+                ))
             }
         };
         let all = transform.linear.iter().flatten().chain(&transform.offset);
@@ -168,9 +174,21 @@ impl Node {
 fn turned([x, y, z, w]: [f64; 4]) -> Transform {
     Transform {
         linear: [
-            [1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y - z * w), 2.0 * (x * z + y * w)],
-            [2.0 * (x * y + z * w), 1.0 - 2.0 * (x * x + z * z), 2.0 * (y * z - x * w)],
-            [2.0 * (x * z - y * w), 2.0 * (y * z + x * w), 1.0 - 2.0 * (x * x + y * y)],
+            [
+                1.0 - 2.0 * (y * y + z * z),
+                2.0 * (x * y - z * w),
+                2.0 * (x * z + y * w),
+            ],
+            [
+                2.0 * (x * y + z * w),
+                1.0 - 2.0 * (x * x + z * z),
+                2.0 * (y * z - x * w),
+            ],
+            [
+                2.0 * (x * z - y * w),
+                2.0 * (y * z + x * w),
+                1.0 - 2.0 * (x * x + y * y),
+            ],
         ],
         offset: [0.0; 3],
     }

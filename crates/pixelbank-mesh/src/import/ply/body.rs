@@ -36,7 +36,10 @@ impl<'a> Body<'a> {
         if count >= 0.0 && count.fract() == 0.0 {
             Ok(count as u64)
         } else {
-            malformed(format!("at byte {}: a list of length {count}", self.window.position()))
+            malformed(format!(
+                "at byte {}: a list of length {count}",
+                self.window.position()
+            ))
         }
     }
 

@@ -54,8 +54,15 @@ impl Kind {
 /// What elements of a kind have, one after the other.
 #[derive(Debug, PartialEq)]
 pub(super) enum Property {
-    Scalar { name: String, kind: Kind },
-    List { name: String, count: Kind, item: Kind },
+    Scalar {
+        name: String,
+        kind: Kind,
+    },
+    List {
+        name: String,
+        count: Kind,
+        item: Kind,
+    },
 }
 
 /// A kind of element, and how many of it follow.
@@ -69,12 +76,15 @@ pub(super) struct Element {
 impl Element {
     /// The bytes that each takes at least.
     pub(super) fn least_bytes(&self, encoding: Encoding) -> u64 {
-        let bytes = self.properties.iter().map(|property| match (encoding, property) {
-            // A letter and what stands behind it.
-            (Encoding::Text, _) => 2,
-            (_, Property::Scalar { kind, .. }) => kind.len() as u64,
-            (_, Property::List { count, .. }) => count.len() as u64,
-        });
+        let bytes = self
+            .properties
+            .iter()
+            .map(|property| match (encoding, property) {
+                // A letter and what stands behind it.
+                (Encoding::Text, _) => 2,
+                (_, Property::Scalar { kind, .. }) => kind.len() as u64,
+                (_, Property::List { count, .. }) => count.len() as u64,
+            });
         bytes.sum()
     }
 }
@@ -142,7 +152,11 @@ impl Header {
                     let Ok(count) = count.parse() else {
                         return malformed(format!("'{count}' is no number of elements"));
                     };
-                    check_limit("kinds of elements", elements.len() as u64 + 1, MAX_KINDS as u64)?;
+                    check_limit(
+                        "kinds of elements",
+                        elements.len() as u64 + 1,
+                        MAX_KINDS as u64,
+                    )?;
                     elements.push(Element {
                         name: name.to_owned(),
                         count,

@@ -70,7 +70,10 @@ impl<'a> Archive<'a> {
         Ok(target.map_or(fallback, |target| normal(&target)))
     }
 
-    fn find(&mut self, name: &str) -> Result<Option<(ZipArchiveEntryWayfinder, CompressionMethod)>, Fault> {
+    fn find(
+        &mut self,
+        name: &str,
+    ) -> Result<Option<(ZipArchiveEntryWayfinder, CompressionMethod)>, Fault> {
         let mut entries = self.zip.entries(&mut self.buffer);
         loop {
             let entry = match entries.next_entry() {
@@ -158,7 +161,9 @@ impl<R: Read> Read for Meter<'_, R> {
             return Err(io::Error::other("it inflates to more than is allowed"));
         }
         if n as u64 > self.element.get() {
-            return Err(io::Error::other("an element that is longer than is allowed"));
+            return Err(io::Error::other(
+                "an element that is longer than is allowed",
+            ));
         }
         *self.left -= n as u64;
         self.element.set(self.element.get() - n as u64);

@@ -67,7 +67,9 @@ impl<'a> Tag<'a> {
         for attribute in attributes.with_checks(false) {
             match attribute {
                 Ok(attribute) => each(local(attribute.key.into_inner()), &attribute.value)?,
-                Err(error) => return malformed(format!("an attribute of '{}': {error}", self.name)),
+                Err(error) => {
+                    return malformed(format!("an attribute of '{}': {error}", self.name));
+                }
             }
         }
         Ok(())
@@ -140,7 +142,11 @@ pub(super) fn read(
                 let [Some(a), Some(b), Some(c)] = corners else {
                     return malformed("a triangle without three vertices");
                 };
-                check_limit("faces", resources.faces.len() as u64 + 1, resources.max_faces)?;
+                check_limit(
+                    "faces",
+                    resources.faces.len() as u64 + 1,
+                    resources.max_faces,
+                )?;
                 resources.faces.push([a, b, c])?;
             }
             "model" => {
@@ -200,9 +206,15 @@ pub(super) fn read(
 }
 
 fn id(tag: &Tag, attribute: &str) -> Result<u64, Fault> {
-    match tag.attribute(attribute)?.and_then(|id| id.trim().parse().ok()) {
+    match tag
+        .attribute(attribute)?
+        .and_then(|id| id.trim().parse().ok())
+    {
         Some(id) => Ok(id),
-        None => malformed(format!("'{}' without a number for '{attribute}'", tag.name())),
+        None => malformed(format!(
+            "'{}' without a number for '{attribute}'",
+            tag.name()
+        )),
     }
 }
 
