@@ -83,7 +83,7 @@ fn count(job: &Job) -> Result<Counts, Fault> {
             Some(b"v") => counts.positions += 1,
             Some(b"vt") => counts.texcoords += 1,
             Some(b"vn") => counts.normals += 1,
-            Some(b"f" | b"fo") => counts.faces += (words.count() as u64).saturating_sub(2),
+            Some(b"f") => counts.faces += (words.count() as u64).saturating_sub(2),
             _ => {}
         }
         Ok(())
@@ -130,7 +130,7 @@ pub(super) fn read(job: &mut Job) -> Result<Mesh, Fault> {
             Some(b"v") => obj.position(words, n_line, &mut faults),
             Some(b"vt") => obj.texcoord(words, n_line),
             Some(b"vn") => obj.normal(words, n_line),
-            Some(b"f" | b"fo") => obj.face(words, n_line, report),
+            Some(b"f") => obj.face(words, n_line, report),
             Some(b"o" | b"g") => {
                 let name = line[1..].trim_ascii();
                 check_limit("parts", obj.parts.list.len() as u64 + 1, max_parts)?;
