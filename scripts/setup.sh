@@ -30,6 +30,8 @@ missing_packages() {
     has git || echo git
     # The JPEG library's vector code is assembled with it.
     has nasm || echo nasm
+    # The codecs of meshes are C++.
+    has g++ || echo g++
     case $purpose in
     test)
         has chromium || echo chromium
@@ -42,7 +44,6 @@ missing_packages() {
         has nginx || [ -x /usr/sbin/nginx ] || echo nginx-light
         has lighttpd || [ -x /usr/sbin/lighttpd ] || echo lighttpd
         has wrk || echo wrk
-        has g++ || echo g++
         is_installed libopenimageio-dev || echo libopenimageio-dev
         [ -x /usr/lib/iipimage-server/iipsrv.fcgi ] || echo iipimage-server
         python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -91,25 +92,21 @@ impl Input {
     }
 
     /// A reader from `offset` on.
-    pub(crate) fn reader(&self, offset: u64) -> io::Result<Reader<'_>> {
-        Ok(match &self.bytes {
-            Bytes::File(file) => {
-                let mut file = file;
-                file.seek(SeekFrom::Start(offset))?;
-                Reader::File(file)
-            }
+    pub(crate) fn reader(&self, offset: u64) -> Reader<'_> {
+        match &self.bytes {
+            Bytes::File(file) => Reader::File { file, offset },
             Bytes::Memory(bytes) => {
                 let start = usize::try_from(offset)
                     .unwrap_or(usize::MAX)
                     .min(bytes.len());
                 Reader::Memory(&bytes[start..])
             }
-        })
+        }
     }
 
     /// Reads into `to` from `offset` on, as much as there is; says how much that was.
     pub(crate) fn read_at(&self, offset: u64, to: &mut [u8]) -> io::Result<usize> {
-        let mut reader = self.reader(offset)?;
+        let mut reader = self.reader(offset);
         let mut n = 0;
         while n < to.len() {
             match reader.read(&mut to[n..]) {
@@ -134,16 +131,20 @@ impl Input {
     }
 }
 
-/// Reads an input once through.
+/// Reads an input once through. Each has a place of its own in the file.
 pub(crate) enum Reader<'a> {
-    File(&'a File),
+    File { file: &'a File, offset: u64 },
     Memory(&'a [u8]),
 }
 
 impl Read for Reader<'_> {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::File(file) => file.read(to),
+            Self::File { file, offset } => {
+                let n = file.read_at(to, *offset)?;
+                *offset += n as u64;
+                Ok(n)
+            }
             Self::Memory(bytes) => bytes.read(to),
         }
     }

@@ -29,7 +29,7 @@ fn for_each_line(
     mut each: impl FnMut(&[u8], u64) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
     let len = window_bytes(input.len()).max(limits.max_line_bytes as usize);
-    let mut window = Window::new(books, input.reader(0)?, 0, len)?;
+    let mut window = Window::new(books, input.reader(0), 0, len)?;
     let mut joined: Vec<u8> = Vec::new();
     let _joined_paid = books.reserve("reading", len as u64)?;
     let mut n_line = 0;

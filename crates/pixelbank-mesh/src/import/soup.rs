@@ -55,8 +55,12 @@ impl Faces {
     }
 }
 
-/// How many vertices are remembered as met of late: a few rows of a large grid, in 128 KiB.
-const RECENT: usize = 1 << 13;
+/// How many vertices are remembered as met of late, for a mesh of `n` faces: some rows of it, in two bytes a face at most and
+/// a mebibyte.
+fn n_recent(n: Option<usize>) -> usize {
+    let n = n.unwrap_or(1 << 16).clamp(1 << 10, 1 << 19) / 8;
+    1 << n.ilog2()
+}
 
 /// Faces that are merged and packed together where a file goes straight to rest.
 const PIECE_FACES: usize = 1 << 16;
@@ -72,7 +76,7 @@ impl Soup {
                 None => Faces::Growing(Growing::new(books, "loading")),
             },
             // Closed meshes have half as many vertices as faces.
-            recent: Array::zeroed(books, "merging", RECENT)?,
+            recent: Array::zeroed(books, "merging", n_recent(n))?,
             table: Table::with_capacity(books, n.map_or(0, |n| (n / 2).min(PIECE_FACES)))?,
             positions: Growing::new(books, "loading"),
             parts: Parts::default(),
@@ -102,12 +106,13 @@ impl Soup {
         }
         let mut face = [0; 3];
         let recent: &mut [[u32; 4]] = &mut self.recent;
+        let shift = usize::BITS - recent.len().trailing_zeros();
         for (corner, key) in face.iter_mut().zip(keys) {
             let hash = self.table.hash(key);
             let positions = &self.positions;
             let next = positions.len() as u32;
             // The high bits: the table goes by the low ones.
-            let met = &mut recent[hash >> (usize::BITS - RECENT.trailing_zeros())];
+            let met = &mut recent[hash >> shift];
             if met[..3] == key && met[3] != 0 {
                 *corner = met[3] - 1;
                 continue;

@@ -70,7 +70,7 @@ impl Facet {
 fn fill(job: &mut Job, soup: &mut Soup) -> Result<(), Fault> {
     let start = byte_order_mark(job)?;
     let len = window_bytes(job.input.len()).max(job.options.limits.max_line_bytes as usize);
-    let mut window = Window::new(job.books, job.input.reader(start)?, start, len)?;
+    let mut window = Window::new(job.books, job.input.reader(start), start, len)?;
     let mut facet = Facet::default();
     let mut is_in_solid = false;
     while let Some((start, end)) = window.word()? {

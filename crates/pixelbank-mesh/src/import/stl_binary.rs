@@ -67,7 +67,7 @@ fn count(job: &mut Job) -> Result<u64, Fault> {
 }
 
 fn fill(job: &mut Job, soup: &mut Soup, n: u64) -> Result<(), Fault> {
-    let reader = job.input.reader(HEADER_BYTES)?;
+    let reader = job.input.reader(HEADER_BYTES);
     let len = window_bytes(n * RECORD_BYTES);
     let mut window = Window::new(job.books, reader, HEADER_BYTES, len)?;
     let mut left = n;

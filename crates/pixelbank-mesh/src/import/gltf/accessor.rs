@@ -108,7 +108,7 @@ impl<'a> Accessors<'a> {
     ) -> Result<(), Fault> {
         let (input, at) = checked.source.place(checked.offset);
         let len = window_bytes(checked.accessor.count * checked.stride);
-        let mut window = Window::new(self.books, input.reader(at)?, at, len)?;
+        let mut window = Window::new(self.books, input.reader(at), at, len)?;
         for n in 0..checked.accessor.count {
             let mut gap = if n == 0 {
                 0

@@ -12,7 +12,7 @@ pub(super) struct Body<'a> {
 
 impl<'a> Body<'a> {
     pub(super) fn new(job: &Job<'a>, header: &Header) -> Result<Self, Fault> {
-        let reader = job.input.reader(header.len)?;
+        let reader = job.input.reader(header.len);
         let len = window_bytes(job.input.len());
         Ok(Self {
             window: Window::new(job.books, reader, header.len, len)?,
