@@ -18,7 +18,7 @@ use crate::{Format, Transform};
 
 /// What JSON becomes in memory, for each of its bytes at most: an object of a few letters is a structure of some hundred
 /// bytes, in a list that has as many places again in reserve.
-const JSON_FACTOR: u64 = 80;
+const JSON_FACTOR: u64 = 128;
 
 /// A mesh of the document, placed.
 struct Instance {
@@ -44,6 +44,10 @@ pub(super) fn read(job: &mut Job) -> Result<Mesh, Fault> {
         return Err(Fault::Unsupported(extension.to_owned()));
     }
     job.report.unit = Some("metre");
+    // Nodes that wait, and those found: each node is in both lists once at most, and lists have as much again in reserve.
+    let n_nodes = (document.nodes.len() + document.meshes.len()) as u64;
+    let each = 4 * size_of::<Instance>() as u64 + 1;
+    let _walk_paid = job.books.reserve("reading", n_nodes * each)?;
     let instances = instances(&document, u64::from(limits.max_parts))?;
     let buffers = Buffers::open(job, &document, layout.binary)?;
     let accessors = Accessors::new(&document, &buffers, job.books);
@@ -106,18 +110,16 @@ fn instances(document: &Document, max_parts: u64) -> Result<Vec<Instance>, Fault
         mesh,
         place: Transform::IDENTITY,
     };
-    let mut waiting: Vec<(usize, Transform)> = Vec::new();
-    let scene = document.scenes.get(document.scene.unwrap_or(0));
-    match scene {
-        Some(scene) => waiting.extend(
-            scene
-                .nodes
-                .iter()
-                .rev()
-                .map(|node| (*node, Transform::IDENTITY)),
-        ),
+    let mut walk = Walk {
+        waiting: Vec::new(),
+        is_met: vec![false; document.nodes.len()],
+    };
+    match document.scenes.get(document.scene.unwrap_or(0)) {
+        Some(scene) => walk.meet(&scene.nodes, Transform::IDENTITY)?,
         None if document.nodes.is_empty() => {
-            return Ok((0..document.meshes.len()).map(identity).collect());
+            let n = document.meshes.len();
+            check_limit("parts", n as u64, max_parts)?;
+            return Ok((0..n).map(identity).collect());
         }
         None => {
             let mut is_child = vec![false; document.nodes.len()];
@@ -126,33 +128,47 @@ fn instances(document: &Document, max_parts: u64) -> Result<Vec<Instance>, Fault
                     *is_child = true;
                 }
             }
-            let roots = (0..document.nodes.len())
-                .rev()
-                .filter(|node| !is_child[*node]);
-            waiting.extend(roots.map(|node| (node, Transform::IDENTITY)));
+            let roots: Vec<usize> = (0..is_child.len())
+                .filter(|node| !is_child[*node])
+                .collect();
+            walk.meet(&roots, Transform::IDENTITY)?;
         }
     }
     let mut found = Vec::new();
-    // Nodes form trees: one that is met again would be its own ancestor, or has two parents.
-    let mut is_met = vec![false; document.nodes.len()];
-    while let Some((number, above)) = waiting.pop() {
-        let Some(node) = document.nodes.get(number) else {
-            return malformed(format!(
-                "it names node {number} of {}",
-                document.nodes.len()
-            ));
-        };
-        if std::mem::replace(&mut is_met[number], true) {
-            return malformed(format!("node {number} has two parents, or is its own"));
-        }
+    while let Some((number, above)) = walk.waiting.pop() {
+        let node = &document.nodes[number];
         let place = node.transform()?.then(&above);
-        waiting.extend(node.children.iter().rev().map(|child| (*child, place)));
+        walk.meet(&node.children, place)?;
         if let Some(mesh) = node.mesh {
             check_limit("parts", found.len() as u64 + 1, max_parts)?;
             found.push(Instance { mesh, place });
         }
     }
     Ok(found)
+}
+
+/// Nodes that are still to be visited, and which were met. Nodes form trees: one that is met again would be its own
+/// ancestor, or has two parents.
+struct Walk {
+    waiting: Vec<(usize, Transform)>,
+    is_met: Vec<bool>,
+}
+
+impl Walk {
+    fn meet(&mut self, nodes: &[usize], above: Transform) -> Result<(), Fault> {
+        let n = self.is_met.len();
+        for number in nodes.iter().rev() {
+            match self.is_met.get_mut(*number) {
+                None => return malformed(format!("it names node {number} of {n}")),
+                Some(true) => {
+                    return malformed(format!("node {number} has two parents, or is its own"));
+                }
+                Some(is_met) => *is_met = true,
+            }
+            self.waiting.push((*number, above));
+        }
+        Ok(())
+    }
 }
 
 /// How many triangles so many corners make; nothing for points and lines.

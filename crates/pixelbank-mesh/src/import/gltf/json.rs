@@ -29,10 +29,11 @@ pub(super) struct Scene {
 pub(super) struct Node {
     pub(super) children: Vec<usize>,
     pub(super) mesh: Option<usize>,
-    matrix: Option<[f64; 16]>,
-    translation: Option<[f64; 3]>,
-    rotation: Option<[f64; 4]>,
-    scale: Option<[f64; 3]>,
+    // Boxed, so that a node that says nothing is small: a file can have one in three bytes.
+    matrix: Option<Box<[f64; 16]>>,
+    translation: Option<Box<[f64; 3]>>,
+    rotation: Option<Box<[f64; 4]>>,
+    scale: Option<Box<[f64; 3]>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -147,17 +148,22 @@ impl Primitive {
 
 impl Node {
     pub(super) fn transform(&self) -> Result<Transform, Fault> {
-        let transform = match self.matrix {
+        let transform = match &self.matrix {
             // By columns.
             Some(m) => Transform {
                 linear: [0, 1, 2].map(|row| [m[row], m[4 + row], m[8 + row]]),
                 offset: [m[12], m[13], m[14]],
             },
             None => {
-                let scaled = Transform::scale(self.scale.unwrap_or([1.0; 3]));
-                let turned = scaled.then(&turned(self.rotation.unwrap_or([0.0, 0.0, 0.0, 1.0])));
+                let scaled = Transform::scale(self.scale.as_deref().copied().unwrap_or([1.0; 3]));
+                let turned = scaled.then(&turned(
+                    self.rotation
+                        .as_deref()
+                        .copied()
+                        .unwrap_or([0.0, 0.0, 0.0, 1.0]),
+                ));
                 turned.then(&Transform::translation(
-                    self.translation.unwrap_or([0.0; 3]),
+                    self.translation.as_deref().copied().unwrap_or([0.0; 3]),
                 ))
             }
         };

@@ -240,7 +240,7 @@ fn file(
 }
 
 /// The most model files in an archive.
-const MAX_FILES: u64 = 1024;
+const MAX_FILES: u64 = 256;
 
 /// Twelve numbers, the images of the axes and the offset: rows of a matrix that points are multiplied with from the left.
 fn transform(tag: &Tag) -> Result<Transform, Fault> {
