@@ -1,4 +1,4 @@
-//! A hash table from keys of a few words to their numbers, four bytes a slot: the keys stay where they are.
+//! A hash table from keys of a few words to their numbers, five bytes a place: the keys stay where they are.
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -7,23 +7,32 @@ use pixelbank_memory::Holder;
 use crate::array::Array;
 use crate::{Books, Error};
 
-const EMPTY: u32 = u32::MAX;
-
 /// Finds equal keys of `N` words. It keeps only their numbers, so that its callers say where the keys are.
+///
+/// Beside each number stands a byte of its key's hash: keys are all over memory, and are looked at only where that byte is
+/// equal.
 pub(crate) struct Table<const N: usize> {
-    slots: Array<u32>,
+    /// Of a place that is taken, the byte; else zero.
+    tags: Array<u8>,
+    numbers: Array<u32>,
     len: usize,
-    /// From the system, so that no file can be made whose keys all meet in one slot.
+    /// From the system, so that no file can be made whose keys all meet in one place.
     seeds: [u64; 2],
     holder: Holder,
     books: Books,
+}
+
+/// The byte for a hash: of other bits than say the place, and never zero.
+#[inline]
+fn tag_of(hash: usize) -> u8 {
+    (hash >> 32) as u8 | 0x80
 }
 
 impl<const N: usize> Table<N> {
     /// A table with room for `capacity` keys; it grows beyond.
     pub(crate) fn with_capacity(books: &Books, capacity: usize) -> Result<Self, Error> {
         let holder = books.holder("merging");
-        let n_slots = (capacity.max(64) * 4 / 3).next_power_of_two();
+        let n_places = (capacity.max(64) * 4 / 3).next_power_of_two();
         let random = foldhash::quality::RandomState::default();
         let seed = |n: u64| {
             let mut hasher = random.build_hasher();
@@ -31,7 +40,8 @@ impl<const N: usize> Table<N> {
             hasher.finish() | 1
         };
         Ok(Self {
-            slots: filled(&holder, books, n_slots)?,
+            tags: Array::on(&holder, books, n_places)?,
+            numbers: Array::on(&holder, books, n_places)?,
             len: 0,
             seeds: [seed(1), seed(2)],
             holder,
@@ -39,8 +49,8 @@ impl<const N: usize> Table<N> {
         })
     }
 
-    /// The number of a key equal to `key`; or `next`, which is then the number of this one. `at` says what key a number
-    /// has, for all numbers given so far.
+    /// The number of a key equal to `key`; or `next`, which is then the number of this one: the count so far. `at` says what
+    /// key a number has, for all numbers given so far.
     #[inline]
     pub(crate) fn find_or_insert(
         &mut self,
@@ -67,70 +77,70 @@ impl<const N: usize> Table<N> {
         at: impl Fn(u32) -> [u32; N],
     ) -> Result<u32, Error> {
         // Full to three quarters at most.
-        if self.len * 4 >= self.slots.len() * 3 {
+        if self.len * 4 >= self.tags.len() * 3 {
             self.grow(&at)?;
         }
-        let slots: &mut [u32] = &mut self.slots;
-        let mask = slots.len() - 1;
-        let mut slot = hash & mask;
-        loop {
-            let number = slots[slot];
-            if number == EMPTY {
-                slots[slot] = next;
-                self.len += 1;
-                return Ok(next);
+        let tags: &mut [u8] = &mut self.tags;
+        let mask = tags.len() - 1;
+        let tag = tag_of(hash);
+        let mut place = hash & mask;
+        while tags[place] != 0 {
+            if tags[place] == tag {
+                let number = self.numbers[place];
+                if at(number) == key {
+                    return Ok(number);
+                }
             }
-            if at(number) == key {
-                return Ok(number);
-            }
-            slot = (slot + 1) & mask;
+            place = (place + 1) & mask;
         }
+        tags[place] = tag;
+        self.numbers[place] = next;
+        self.len += 1;
+        Ok(next)
     }
 
     /// The number of a key equal to `key`, if there is one.
     pub(crate) fn find(&self, key: [u32; N], at: impl Fn(u32) -> [u32; N]) -> Option<u32> {
-        let slots: &[u32] = &self.slots;
-        let mask = slots.len() - 1;
-        let mut slot = hash(key, self.seeds) & mask;
-        while slots[slot] != EMPTY {
-            if at(slots[slot]) == key {
-                return Some(slots[slot]);
+        let (tags, numbers): (&[u8], &[u32]) = (&self.tags, &self.numbers);
+        let mask = tags.len() - 1;
+        let hash = hash(key, self.seeds);
+        let mut place = hash & mask;
+        while tags[place] != 0 {
+            if tags[place] == tag_of(hash) && at(numbers[place]) == key {
+                return Some(numbers[place]);
             }
-            slot = (slot + 1) & mask;
+            place = (place + 1) & mask;
         }
         None
     }
 
     /// Forgets everything, and keeps its size.
     pub(crate) fn clear(&mut self) {
-        self.slots.fill(EMPTY);
+        self.tags.fill(0);
         self.len = 0;
     }
 
     #[cold]
     fn grow(&mut self, at: &impl Fn(u32) -> [u32; N]) -> Result<(), Error> {
-        let n_slots = self.slots.len() * 2;
-        // The numbers in it are found again by counting, so the old table goes before the new one comes. That takes that
-        // numbers are given in order, as all callers do.
-        self.slots = Array::zeroed(&self.books, "merging", 0)?;
-        self.slots = filled(&self.holder, &self.books, n_slots)?;
-        let slots: &mut [u32] = &mut self.slots;
-        let mask = n_slots - 1;
+        let n_places = self.tags.len() * 2;
+        // Keys are found again by counting, as numbers were given in order; so the old table goes before the new one comes.
+        self.tags = Array::on(&self.holder, &self.books, 0)?;
+        self.numbers = Array::on(&self.holder, &self.books, 0)?;
+        self.tags = Array::on(&self.holder, &self.books, n_places)?;
+        self.numbers = Array::on(&self.holder, &self.books, n_places)?;
+        let (tags, numbers): (&mut [u8], &mut [u32]) = (&mut self.tags, &mut self.numbers);
+        let mask = n_places - 1;
         for number in 0..self.len as u32 {
-            let mut slot = hash(at(number), self.seeds) & mask;
-            while slots[slot] != EMPTY {
-                slot = (slot + 1) & mask;
+            let hash = hash(at(number), self.seeds);
+            let mut place = hash & mask;
+            while tags[place] != 0 {
+                place = (place + 1) & mask;
             }
-            slots[slot] = number;
+            tags[place] = tag_of(hash);
+            numbers[place] = number;
         }
         Ok(())
     }
-}
-
-fn filled(holder: &Holder, books: &Books, len: usize) -> Result<Array<u32>, Error> {
-    let mut slots = Array::on(holder, books, len)?;
-    slots.fill(EMPTY);
-    Ok(slots)
 }
 
 /// Folds the words in by products of 128 bits, two words at a time, as foldhash does.
