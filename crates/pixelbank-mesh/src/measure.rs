@@ -42,9 +42,9 @@ impl Bounds {
             max: first,
         };
         for point in points {
-            for axis in 0..3 {
-                bounds.min[axis] = bounds.min[axis].min(point[axis]);
-                bounds.max[axis] = bounds.max[axis].max(point[axis]);
+            for (axis, value) in point.iter().enumerate() {
+                bounds.min[axis] = bounds.min[axis].min(*value);
+                bounds.max[axis] = bounds.max[axis].max(*value);
             }
         }
         Some(bounds)

@@ -85,7 +85,7 @@ impl Parts {
         first_face: u32,
     ) -> Result<(), Error> {
         self.end(first_face);
-        let name = shortened(name);
+        let name = shortened(name, MAX_NAME_BYTES);
         // A growing list has up to as many places again in reserve.
         let bytes = (2 * size_of::<Part>() + name.len()) as u64;
         match &mut self.paid {
@@ -128,13 +128,13 @@ impl Parts {
     }
 }
 
-/// A name of [`MAX_NAME_BYTES`] at most.
-fn shortened(name: &str) -> &str {
-    let mut end = name.len().min(MAX_NAME_BYTES);
-    while !name.is_char_boundary(end) {
+/// The beginning of a text, of `max` bytes at most.
+pub(crate) fn shortened(text: &str, max: usize) -> &str {
+    let mut end = text.len().min(max);
+    while !text.is_char_boundary(end) {
         end -= 1;
     }
-    &name[..end]
+    &text[..end]
 }
 
 /// The most vertices whose numbers fit into two bytes.

@@ -201,10 +201,10 @@ impl Tree {
             let children = [node.first, node.first + 1];
             let mut reached =
                 children.map(|child| distance(&nodes[child as usize]).map(|d| (d, child)));
-            if let [Some(a), Some(b)] = reached {
-                if a.0 < b.0 {
-                    reached.swap(0, 1);
-                }
+            if let [Some(a), Some(b)] = reached
+                && a.0 < b.0
+            {
+                reached.swap(0, 1);
             }
             stack.extend(reached.into_iter().flatten());
         }

@@ -1,5 +1,6 @@
 //! The books against a counting allocator, in a process of its own: what libraries allocate inside a call was reserved
 //! before.
+#![allow(clippy::unwrap_used)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;

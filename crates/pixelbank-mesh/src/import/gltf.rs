@@ -184,7 +184,7 @@ fn n_triangles(mode: u32, n_corners: u64) -> Option<u64> {
 fn triangle(mode: u32, n: usize) -> [usize; 3] {
     match mode {
         4 => [3 * n, 3 * n + 1, 3 * n + 2],
-        5 if n % 2 == 0 => [n, n + 1, n + 2],
+        5 if n.is_multiple_of(2) => [n, n + 1, n + 2],
         5 => [n, n + 2, n + 1],
         _ => [0, n + 1, n + 2],
     }

@@ -9,6 +9,7 @@ use super::json::Document;
 use crate::Books;
 use crate::error::{Fault, check_limit, malformed};
 use crate::import::{Input, Job};
+use crate::mesh::shortened;
 
 /// The binary data of a document.
 pub(super) struct Buffers<'a> {
@@ -110,7 +111,7 @@ fn open<'a>(uri: &str, input: &Input, books: &Books) -> Result<Source<'a>, Fault
         .components()
         .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     if uri.contains("://") || !is_local {
-        return malformed(format!("'{}' is not beside the file", shortened(uri)));
+        return malformed(format!("'{}' is not beside the file", shortened(uri, 80)));
     }
     let Some(folder) = input.folder() else {
         return Err(Fault::Unsupported(
@@ -132,12 +133,8 @@ fn open<'a>(uri: &str, input: &Input, books: &Books) -> Result<Source<'a>, Fault
     {
         Ok(input) => Ok(Source::Own { input, _paid: None }),
         Err(crate::Error::Io { source, .. }) => {
-            malformed(format!("'{}': {source}", shortened(&name)))
+            malformed(format!("'{}': {source}", shortened(&name, 80)))
         }
         Err(error) => Err(error.into()),
     }
-}
-
-fn shortened(text: &str) -> &str {
-    &text[..text.floor_char_boundary(80)]
 }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::Transform;
 use crate::error::{Fault, malformed};
+use crate::mesh::shortened;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -131,7 +132,7 @@ impl Document {
         let mut names = self.extensions_required.iter().map(String::as_str);
         names
             .find(|name| !is_harmless(name))
-            .map(|name| &name[..name.floor_char_boundary(60)])
+            .map(|name| shortened(name, 60))
     }
 }
 

@@ -118,10 +118,10 @@ impl Header {
                     break at + line + 1;
                 }
                 // Lines of old Macintoshes end so.
-                if let Some(line) = text[at..].iter().position(|byte| *byte == b'\r') {
-                    if n < 4096 || at + line + 1 < text.len() {
-                        break at + line + 1;
-                    }
+                if let Some(line) = text[at..].iter().position(|byte| *byte == b'\r')
+                    && (n < 4096 || at + line + 1 < text.len())
+                {
+                    break at + line + 1;
                 }
             }
             if n == 0 {

@@ -161,8 +161,8 @@ pub(super) fn read(
             }
             "object" => {
                 let key = (n_file, id(tag, "id")?);
-                let mut name = tag.attribute("name")?.unwrap_or_default();
-                name.truncate(name.floor_char_boundary(crate::mesh::MAX_NAME_BYTES));
+                let name = tag.attribute("name")?.unwrap_or_default();
+                let name = crate::mesh::shortened(&name, crate::mesh::MAX_NAME_BYTES).to_owned();
                 let bytes = 4 * size_of::<(Key, Object)>() + name.capacity();
                 resources.pay(resources.objects.len(), bytes)?;
                 object = Some((
@@ -191,13 +191,13 @@ pub(super) fn read(
             }
             _ => {}
         }
-        if tag.ended() == "object" {
-            if let Some((key, mut object)) = object.take() {
-                object.n_vertices = resources.positions.len() - object.first_vertex;
-                object.n_faces = resources.faces.len() - object.first_face;
-                if resources.objects.insert(key, object).is_some() {
-                    return malformed(format!("it has object {} twice", key.1));
-                }
+        if tag.ended() == "object"
+            && let Some((key, mut object)) = object.take()
+        {
+            object.n_vertices = resources.positions.len() - object.first_vertex;
+            object.n_faces = resources.faces.len() - object.first_face;
+            if resources.objects.insert(key, object).is_some() {
+                return malformed(format!("it has object {} twice", key.1));
             }
         }
         Ok(())
