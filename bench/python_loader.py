@@ -30,7 +30,8 @@ def by_pillow(path):
     from torchvision.transforms import functional
 
     with Image.open(path) as image:
-        image = functional.center_crop(image.convert('RGB'), min(image.size))
+        image = image.convert('RGB')
+        image = functional.center_crop(image, min(image.size))
         return functional.to_tensor(functional.resize(image, SIDE))
 
 
@@ -40,7 +41,8 @@ def by_pillow_draft(path):
 
     with Image.open(path) as image:
         image.draft('RGB', (2 * SIDE, 2 * SIDE))
-        image = functional.center_crop(image.convert('RGB'), min(image.size))
+        image = image.convert('RGB')
+        image = functional.center_crop(image, min(image.size))
         return functional.to_tensor(functional.resize(image, SIDE))
 
 
