@@ -120,9 +120,7 @@ pub fn place(py: Python<'_>) -> String {
         let mut frame = py.import("sys")?.call_method0("_getframe")?;
         loop {
             let module = frame.getattr("f_globals")?.get_item("__name__");
-            let name: String = module
-                .and_then(|name| Ok(name.extract()?))
-                .unwrap_or_default();
+            let name: String = module.and_then(|name| name.extract()).unwrap_or_default();
             let back = frame.getattr("f_back")?;
             if back.is_none() || !(name == "pixelbank" || name.starts_with("pixelbank.")) {
                 break;
