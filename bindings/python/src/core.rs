@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::Mutex;
 use pixelbank_cache::{Cache, CacheOptions, FileSource};
+use pixelbank_memory::sync::Mutex;
 use pixelbank_memory::{Account, Bank, Holder, PressureMonitor, PressureSources};
 use pixelbank_pool::Pool;
 use pyo3::prelude::*;

@@ -231,16 +231,16 @@ def test_a_capsule_that_nobody_takes_lets_go(bank: Bank, version: tuple[int, int
 
 def test_a_capsule_is_taken_once(bank: Bank) -> None:
     ramp = numbers(bank)
-    capsule = ramp.__dlpack__(max_version=(1, 0))
+    held = [ramp.__dlpack__(max_version=(1, 0))]
 
     class Again:
         def __dlpack__(self, **_: Any) -> Any:
-            return capsule
+            return held[0]
 
     taken = bank.wrap(Again())
     with pytest.raises(errors.ArgumentError, match="^array: .*capsule"):
         bank.wrap(Again())
-    del capsule
+    held.clear()
     address = ramp.address
     del ramp
     assert live_bytes(bank) == 4096

@@ -9,31 +9,13 @@ import subprocess
 import sys
 import threading
 import tracemalloc
-import warnings
 from collections.abc import Callable
 
 import numpy as np
 import pixelbank
 import pytest
 from pixelbank import Bank, errors
-
-
-def in_child(body: Callable[[], object]) -> None:
-    """Calls `body` in a fork of this process, which ends with it."""
-    with warnings.catch_warnings():
-        # Other libraries, and newer versions of Python, warn of threads that the child does not have.
-        warnings.simplefilter("ignore")
-        child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            body()
-            code = 0
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
-        finally:
-            os._exit(code)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+from test_process import in_child
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
@@ -61,7 +43,7 @@ def test_what_was_forked_says_so(bank: Bank) -> None:
             with pytest.raises(errors.ForkedError):
                 call()
 
-    in_child(body)
+    assert in_child(body) is None
     assert batch[0].address == tensor.address
 
 
@@ -76,7 +58,7 @@ def test_a_child_has_a_default_bank_of_its_own(bank: Bank) -> None:
         assert pixelbank.default_bank() is not bank
         assert pixelbank.default_bank().pool.current_bytes == 1 << 16
 
-    in_child(body)
+    assert in_child(body) is None
     del before
     assert bank.pool.idle_bytes == 1 << 16
 
@@ -94,7 +76,7 @@ def test_what_was_exported_can_be_read_and_dropped_in_a_child(bank: Bank) -> Non
         held.clear()
         gc.collect()
 
-    in_child(body)
+    assert in_child(body) is None
     assert held[2][0] == 3
 
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use parking_lot::Mutex;
+use pixelbank_memory::sync::Mutex;
 use triomphe::UniqueArc;
 
 use crate::AtLimit;

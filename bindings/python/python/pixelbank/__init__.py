@@ -92,11 +92,8 @@ __all__ = [
     "__version__",
     "aread",
     "default_bank",
-<<<<<<< HEAD
     "errors",
-=======
     "from_dlpack",
->>>>>>> 9b155dd (python: tensors, images, batches, streams and the pool's figures)
     "open",
     "read",
     "set_default_bank",

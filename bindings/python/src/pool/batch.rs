@@ -1,6 +1,6 @@
 //! `TensorBatch` and `ImageBatch`.
 
-use parking_lot::Mutex;
+use pixelbank_memory::sync::Mutex;
 use pixelbank_pool::{Batch, ImageBuffer, Tensor};
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
@@ -112,6 +112,7 @@ fn room(capacity: i64) -> PyResult<usize> {
 ///
 /// Raises `ArgumentError` for a capacity below 1, or one that no memory has room for, and `BudgetError`.
 ///
+/// >>> import pixelbank
 /// >>> batch = pixelbank.TensorBatch(2)
 /// >>> batch.append(pixelbank.Tensor((4, 4)))
 /// >>> len(batch), batch[0].shape

@@ -13,6 +13,7 @@ use crate::errors::{argument, from_pool};
 pub fn copied(tensor: &Bound<'_, PyTensor>) -> PyResult<Tensor> {
     let py = tensor.py();
     let memory = tensor.get().tensor()?;
+    export::check_host(memory)?;
     let copy = memory.alike().map_err(|error| from_pool(&error))?;
     copy.note_origin(|| super::ask::place(py));
     if let (Some(from), true) = (memory.as_bytes(), memory.is_packed()) {

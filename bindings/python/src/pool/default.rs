@@ -1,9 +1,8 @@
 //! The bank that is meant where none is given, found without asking Python each time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, RwLock, Weak};
 
-use parking_lot::RwLock;
 use pyo3::prelude::*;
 
 use crate::bank::PyBank;
@@ -43,7 +42,7 @@ fn default_share(py: Python<'_>) -> PyResult<Share> {
     let epoch = EPOCH.load(Ordering::Acquire);
     // Not to be waited for: in a child that was forked while a thread wrote, it stays locked for ever. Python's answer does
     // as well, and takes longer.
-    let known = KNOWN.try_read().and_then(|known| {
+    let known = KNOWN.try_read().ok().and_then(|known| {
         let known = known.as_ref()?;
         let is_current = known.epoch == epoch && known.generation == process::generation();
         is_current.then(|| known.core.upgrade())?
@@ -53,7 +52,7 @@ fn default_share(py: Python<'_>) -> PyResult<Share> {
     }
     let bank = py.import("pixelbank._bank")?.call_method0("default_bank")?;
     let share = bank.cast::<PyBank>()?.get().share().another()?;
-    if let Some(mut known) = KNOWN.try_write() {
+    if let Ok(mut known) = KNOWN.try_write() {
         *known = Some(Known {
             epoch,
             generation: process::generation(),

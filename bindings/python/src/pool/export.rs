@@ -29,19 +29,25 @@ const DL_CUDA_HOST: i32 = 3;
 const CURRENT: &CStr = c"dltensor_versioned";
 const LEGACY: &CStr = c"dltensor";
 
+/// That NumPy can read it.
+pub fn check_host(tensor: &Tensor) -> PyResult<()> {
+    if tensor.device().is_host() {
+        return Ok(());
+    }
+    Err(argument(
+        "device",
+        format!(
+            "NumPy cannot read memory of {}; a library that can takes it by DLPack",
+            super::device::name(tensor.device())
+        ),
+    ))
+}
+
 /// An array over the tensor's memory, which keeps `tensor` alive.
 pub fn array<'py>(tensor: &Bound<'py, PyTensor>) -> PyResult<Bound<'py, PyAny>> {
     let py = tensor.py();
     let memory = tensor.get().tensor()?;
-    if !memory.device().is_host() {
-        return Err(argument(
-            "device",
-            format!(
-                "NumPy cannot read memory of {}; a library that can takes it by DLPack",
-                super::device::name(memory.device())
-            ),
-        ));
-    }
+    check_host(memory)?;
     let descr = dtype::descr(py, memory.dtype())?.ok_or_else(|| {
         argument(
             "dtype",
@@ -65,14 +71,9 @@ pub fn array<'py>(tensor: &Bound<'py, PyTensor>) -> PyResult<Bound<'py, PyAny>> 
 pub fn bytes<'py>(tensor: &Bound<'py, PyTensor>) -> PyResult<Bound<'py, PyAny>> {
     let py = tensor.py();
     let memory = tensor.get().tensor()?;
-    if !memory.device().is_host() || !memory.is_packed() {
-        return Err(argument(
-            "device",
-            format!(
-                "memory of {} cannot be read here",
-                super::device::name(memory.device())
-            ),
-        ));
+    check_host(memory)?;
+    if !memory.is_packed() {
+        return Err(argument("tensor", "its rows have padding"));
     }
     let descr = PyArrayDescr::new(py, "uint8")?;
     // SAFETY: the elements of a packed tensor lie one behind the other, without gaps.

@@ -1,9 +1,9 @@
 //! `ExternalItem`.
 
-use parking_lot::Mutex;
+use pixelbank_memory::sync::Mutex;
 use pixelbank_pool::{External, ExternalKey};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyTuple, PyType};
 
 use super::{default, device};
 use crate::arguments::bytes;
@@ -24,6 +24,7 @@ struct Item(Py<PyAny>);
 /// could then never go. Raises what `factory` raises, `ArgumentError` for the key, and `BudgetError` where there is no
 /// room.
 ///
+/// >>> import pixelbank
 /// >>> bank = pixelbank.Bank("64M")
 /// >>> with pixelbank.ExternalItem((3, 3), list, 4096, bank=bank) as kernel:
 /// ...     kernel.append(1)
@@ -105,6 +106,16 @@ impl PyExternalItem {
     #[pyo3(signature = (*_exception))]
     fn __exit__(&self, _exception: &Bound<'_, PyAny>) {
         self.release();
+    }
+
+    #[classmethod]
+    fn __class_getitem__<'py>(
+        class: &Bound<'py, PyType>,
+        item: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        // `ExternalItem[Kernel]`, for annotations.
+        let alias = class.py().import("types")?.getattr("GenericAlias")?;
+        alias.call1((class, item))
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {

@@ -1,7 +1,7 @@
 //! `Bank.pool`: what the object pool holds and does.
 
-use parking_lot::Mutex;
 use pixelbank_memory::Account;
+use pixelbank_memory::sync::Mutex;
 use pixelbank_pool::{Device, Pool, Profile, ProfileScope, Scope};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -131,6 +131,7 @@ impl PyPool {
 
     /// Counts what happens within a `with` block, in all threads:
     ///
+    /// >>> import pixelbank
     /// >>> bank = pixelbank.Bank("64M")
     /// >>> with bank.pool.profile("step") as step:
     /// ...     tensor = bank.tensor((1024,), "uint8")

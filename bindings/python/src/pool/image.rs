@@ -32,6 +32,7 @@ const MEANINGS: [(&str, Channels); 5] = [
 ///
 /// The other arguments, and what is raised, are those of `Tensor`.
 ///
+/// >>> import pixelbank
 /// >>> image = pixelbank.ImageBuffer((640, 480), "rgba", row_align=64)
 /// >>> image.shape, image.strides
 /// ((480, 640, 4), (2560, 4, 1))

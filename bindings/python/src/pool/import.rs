@@ -31,7 +31,7 @@ const MAX_VERSION: (u32, u32) = (1, 0);
 /// Raises `ArgumentError` for what cannot be taken in: no array, an empty one, more than 8 dimensions, strides that run
 /// backwards, types that are not in the machine's byte order.
 ///
-/// >>> import numpy
+/// >>> import numpy, pixelbank
 /// >>> array = numpy.arange(6, dtype="int16").reshape(2, 3)
 /// >>> tensor = pixelbank.from_dlpack(array)
 /// >>> tensor.is_wrapper, tensor.address == array.ctypes.data

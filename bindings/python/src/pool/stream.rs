@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use pixelbank_memory::sync::Mutex;
 use pixelbank_pool::{Device, Stream, Tensor};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -24,6 +24,7 @@ use crate::waiting::{Patience, PyCancel};
 ///
 /// Raises `ArgumentError` for a device that the bank does not have, and `DeviceError`.
 ///
+/// >>> import pixelbank
 /// >>> stream, tensor = pixelbank.Stream(), pixelbank.Tensor((2,))
 /// >>> stream.submit(lambda: tensor.fill(3), tensor)
 /// >>> stream.synchronize()

@@ -33,6 +33,7 @@ use crate::process::Home;
 /// Raises `ArgumentError` for a shape, type, layout or alignment that no memory can have, `BudgetError` where there is no
 /// room, `WaitError` where there was none in time, and `DeviceError`.
 ///
+/// >>> import pixelbank
 /// >>> tensor = pixelbank.Tensor((2, 3), "float32")
 /// >>> tensor.fill(1)
 /// >>> tensor.numpy()
@@ -257,6 +258,16 @@ impl PyTensor {
                 "a single element is no tensor; numpy() has elements",
             )
         })
+    }
+
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        #[allow(unsafe_code)]
+        // SAFETY: the object is alive, and has the methods of a sequence; the result is a new reference, or null with an
+        // exception set.
+        unsafe {
+            let iterator = ffi::PySeqIter_New(slf.as_ptr());
+            Bound::from_owned_ptr_or_err(slf.py(), iterator)
+        }
     }
 
     #[allow(unsafe_code)]
