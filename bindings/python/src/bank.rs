@@ -16,6 +16,7 @@ use crate::arguments::{self, ReadArguments, account, bytes, open, os_path};
 use crate::core::{Core, Options, Share};
 use crate::errors::{self, argument};
 use crate::image::PyImage;
+use crate::pool::PyPool;
 use crate::read;
 use crate::source::{ArrayPixels, Named, ObjectSource};
 use crate::spec::PySpec;
@@ -31,6 +32,10 @@ pub struct PyBank {
 impl PyBank {
     pub fn core(&self) -> PyResult<&Arc<Core>> {
         self.share.get()
+    }
+
+    pub fn share(&self) -> &Share {
+        &self.share
     }
 
     fn opened(
@@ -413,6 +418,13 @@ impl PyBank {
         let core = self.share.even_closed()?;
         py.detach(|| core.close());
         Ok(())
+    }
+
+    /// What the object pool holds and does, and its limits.
+    #[getter]
+    fn pool(&self) -> PyResult<PyPool> {
+        self.share.get()?;
+        Ok(PyPool::new(self.share.another()?))
     }
 
     /// The accounts' names.

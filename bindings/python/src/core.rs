@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pixelbank_cache::{Cache, CacheOptions, FileSource};
+use pixelbank_memory::sync::Mutex;
 use pixelbank_memory::{Account, Bank, Holder, PressureMonitor, PressureSources};
 use pixelbank_pool::Pool;
 use pyo3::prelude::*;
 
-use crate::errors;
 use crate::process::Home;
 use crate::source::{Shared, Sources};
+use crate::{errors, threads};
 
 pub struct Core {
     // Dropped in this order: the cache first, whose threads may be in the middle of something.
@@ -77,6 +78,10 @@ impl Share {
         Self(Home::new(Some(Arc::new(core))))
     }
 
+    pub fn of(core: Arc<Core>) -> Self {
+        Self(Home::new(Some(core)))
+    }
+
     /// The bank, where it can be used: in the process that made it, and before it was closed.
     pub fn get(&self) -> PyResult<&Arc<Core>> {
         let core = self.0.get()?.as_ref().expect("taken only when dropped");
@@ -102,8 +107,17 @@ impl Drop for Share {
         let Some(last) = core.take().and_then(Arc::into_inner) else {
             return;
         };
-        // Dropping waits for the cache's threads, of which one may be waiting for the interpreter.
         let mut last = Some(last);
+        // The pool waits for work that has not finished, to which a job that drops its bank belongs.
+        if crate::pool::is_in_job() {
+            let of_thread = Arc::new(Mutex::new(last.take()));
+            let other = Arc::clone(&of_thread);
+            if threads::run(move || drop(other.lock().take())).is_err() {
+                std::mem::forget(of_thread.lock().take());
+            }
+            return;
+        }
+        // Dropping waits for the cache's threads, of which one may be waiting for the interpreter.
         Python::try_attach(|py| {
             let last = last.take();
             py.detach(|| drop(last));

@@ -11,6 +11,7 @@ mod core;
 mod errors;
 mod heap;
 mod image;
+mod leaving;
 mod pool;
 mod process;
 mod read;
@@ -32,7 +33,12 @@ mod native {
     #[pymodule_export]
     use crate::image::PyImage;
     #[pymodule_export]
-    use crate::pool::PyTensor;
+    use crate::leaving::leave;
+    #[pymodule_export]
+    use crate::pool::{
+        PyExternalItem, PyImageBatch, PyImageBuffer, PyPool, PyPoolProfile, PyStream, PyTensor,
+        PyTensorBatch, changed, from_dlpack,
+    };
     #[pymodule_export]
     use crate::spec::PySpec;
     #[pymodule_export]
@@ -43,6 +49,11 @@ mod native {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::process::watch_forks();
+        let leave = module.getattr("_leave")?;
+        module
+            .py()
+            .import("atexit")?
+            .call_method1("register", (leave,))?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -19,8 +19,8 @@ def in_child(work):
     """What `work` returns in a forked child."""
     ours, theirs = multiprocessing.Pipe()
     with warnings.catch_warnings():
-        # Python warns of forks in a process with threads; that is what is tested.
-        warnings.simplefilter("ignore", DeprecationWarning)
+        # Python and JAX warn of forks in a process with threads; that is what is tested.
+        warnings.simplefilter("ignore")
         child = os.fork()
     if child == 0:
         try:

@@ -163,6 +163,18 @@ unsafe extern "C" fn delete_legacy(managed: *mut DLManagedTensor) {
 }
 
 impl Exported {
+    /// Tells the other library that nobody else has the memory, because it was copied for it.
+    pub fn mark_copied(&mut self) {
+        // SAFETY: it is this value's own.
+        unsafe { self.0.as_mut() }.flags |= DlpackFlags::IS_COPIED;
+    }
+
+    /// What the protocol speaks of, valid while this is there: for those who hand it out in a wrapping of their own.
+    pub fn managed(&self) -> &DLManagedTensorVersioned {
+        // SAFETY: it is this value's own, and lives as long.
+        unsafe { self.0.as_ref() }
+    }
+
     /// The pointer that the protocol speaks of. Whoever has it calls its deleter, once.
     pub fn into_raw(self) -> *mut DLManagedTensorVersioned {
         let raw = self.0.as_ptr();
@@ -179,6 +191,12 @@ impl Drop for Exported {
 }
 
 impl ExportedLegacy {
+    /// What the protocol speaks of, valid while this is there.
+    pub fn managed(&self) -> &DLManagedTensor {
+        // SAFETY: as for `Exported`.
+        unsafe { self.0.as_ref() }
+    }
+
     /// The pointer that the protocol speaks of. Whoever has it calls its deleter, once.
     pub fn into_raw(self) -> *mut DLManagedTensor {
         let raw = self.0.as_ptr();

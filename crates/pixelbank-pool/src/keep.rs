@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use pixelbank_memory::sync::Mutex;
 use triomphe::UniqueArc;
 
 use crate::AtLimit;
@@ -58,7 +59,7 @@ impl Shared {
             self.count_in_full(&mut object);
             if self.flags.load(Ordering::SeqCst) & flag::CLOSED != 0 {
                 drop(state);
-                return finish(Pending { object, points });
+                return finish_later(Pending { object, points });
             }
             if points.is_empty() {
                 object.stamp = self.next_epoch(&state) * local::STAMPS_PER_EPOCH;
@@ -262,5 +263,28 @@ pub(crate) fn finish(pending: Pending) {
     for (stream, point) in &pending.points {
         // Only a lost device refuses, and on that nothing runs any more.
         let _ = stream.synchronize(*point);
+    }
+}
+
+/// As [`finish`], without blocking: whoever lets go may hold what the work needs to go on, such as an interpreter's lock.
+fn finish_later(pending: Pending) {
+    if pending.points.is_empty() {
+        return;
+    }
+    let pending = Arc::new(Mutex::new(Some(pending)));
+    let waiting = Arc::clone(&pending);
+    let finish_it = move || {
+        if let Some(pending) = waiting.lock().take() {
+            finish(pending);
+        }
+    };
+    let name = "pool finish".to_owned();
+    if std::thread::Builder::new()
+        .name(name)
+        .spawn(finish_it)
+        .is_err()
+        && let Some(pending) = pending.lock().take()
+    {
+        finish(pending);
     }
 }

@@ -245,6 +245,10 @@ impl Local {
         {
             return Put::Ask(object);
         }
+        // Origins that were noted are forgotten even where none are noted any more.
+        if object.origin.is_some() {
+            return Put::Ask(object);
+        }
         // A stream may have work although no object has.
         if let Body::Stream(_) = object.body {
             return Put::Ask(object);

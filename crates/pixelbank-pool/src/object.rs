@@ -8,6 +8,7 @@ use pixelbank_memory::sync::Mutex;
 use smallvec::SmallVec;
 use triomphe::{Arc, UniqueArc};
 
+use crate::Error;
 use crate::backend::{Memory, Timeline};
 use crate::key::{Class, Key};
 use crate::local;
@@ -87,6 +88,34 @@ impl Object {
                 point,
             }),
         }
+    }
+
+    /// See [`Tensor::note_origin`](crate::Tensor::note_origin).
+    pub fn note_origin(&self, place: impl FnOnce() -> String) {
+        if let Some(origin) = self.origin {
+            self.shared.watch.note_origin(origin, place());
+        }
+    }
+
+    /// Blocks until the work that is known to be on it has finished, on what it is a part of as well.
+    pub fn synchronize(&self) -> Result<(), Error> {
+        if let Body::Part(whole, _) = &self.body {
+            whole.get().synchronize()?;
+        }
+        let points: Vec<_> = {
+            let uses = self.uses.lock();
+            let points = uses.iter().map(|Use { stream, point }| {
+                let point = point.unwrap_or_else(|| stream.mark());
+                (StdArc::clone(stream), point)
+            });
+            points.collect()
+        };
+        for (stream, point) in points {
+            stream
+                .synchronize(point)
+                .map_err(|error| self.shared.note_loss(error))?;
+        }
+        Ok(())
     }
 
     /// Lets go of what a wrapper refers to. Work on a part counts as work on the whole; somebody else's memory is kept until

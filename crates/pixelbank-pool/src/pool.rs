@@ -248,11 +248,19 @@ impl Pool {
     #[inline]
     #[track_caller]
     pub fn tensor_with(&self, desc: &TensorDesc, request: &Request<'_>) -> Result<Tensor, Error> {
+        Self::tensor_of(&self.shared, desc, request)
+    }
+
+    #[inline]
+    #[track_caller]
+    pub(crate) fn tensor_of(
+        shared: &Arc<Shared>,
+        desc: &TensorDesc,
+        request: &Request<'_>,
+    ) -> Result<Tensor, Error> {
         let key = desc.key();
         let plan = || Ok(Plan::memory(desc.arrangement()?));
-        let object = self
-            .shared
-            .acquire(&key, request, plan, allocate, Location::caller())?;
+        let object = shared.acquire(&key, request, plan, allocate, Location::caller())?;
         Ok(Tensor(Handle::new(object)))
     }
 

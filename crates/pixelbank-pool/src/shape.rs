@@ -164,6 +164,17 @@ impl Layout {
         u64::from_le_bytes(self.0)
     }
 
+    /// The layout of what has lost that dimension.
+    pub(crate) fn without(&self, dimension: usize) -> Self {
+        let mut rest = [0; MAX_RANK];
+        let kept = self.letters().iter().enumerate();
+        let kept = kept.filter(|(i, _)| *i != dimension);
+        for (to, (_, letter)) in rest.iter_mut().zip(kept) {
+            *to = *letter;
+        }
+        Self(rest)
+    }
+
     /// The dimension at which a row of an image begins: `W`, or the last one where there is none.
     fn row_start(&self, rank: usize) -> usize {
         let width = self.letters().iter().position(|letter| *letter == b'W');

@@ -7,7 +7,7 @@ use std::slice;
 use crate::key::{Class, Key, Usage};
 use crate::object::{Body, Handle, Object};
 use crate::shape::Arrangement;
-use crate::{DType, Device, Error, Layout, Shape, Stream};
+use crate::{DType, Device, Error, Layout, Pool, Request, Shape, Stream};
 
 /// What a tensor is: two with equal descriptions can serve each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -210,6 +210,69 @@ impl Tensor {
         let part = Arrangement::strided(Shape::new(&extents)?, whole.dtype, whole.layout, strides)?;
         let body = Body::Part(self.0.clone(), offset);
         object.shared.wrapper(object.key.device, part, body)
+    }
+
+    /// What is at `index` of a dimension: a part that does not have that dimension.
+    ///
+    /// # Errors
+    /// [`Error::BadArgument`] where it is the only dimension, is none, or has no such index.
+    pub fn at(&self, dimension: usize, index: u64) -> Result<Self, Error> {
+        let object = self.object();
+        let whole = &object.arrangement;
+        let bad = |argument, reason: String| Error::BadArgument { argument, reason };
+        let rank = whole.shape.rank();
+        if dimension >= rank || rank == 1 {
+            return Err(bad(
+                "dimension",
+                format!("{dimension} cannot be taken from shape {}", whole.shape),
+            ));
+        }
+        let dim = whole.shape.dims()[dimension];
+        if index >= dim {
+            return Err(bad(
+                "index",
+                format!("{index} of dimension {dimension}, which has {dim}"),
+            ));
+        }
+        let rest = || (0..rank).filter(|i| *i != dimension);
+        let extents: Vec<i64> = rest().map(|i| whole.shape.dims()[i] as i64).collect();
+        let strides: Vec<i64> = rest().map(|i| whole.strides[i]).collect();
+        let part = Arrangement::strided(
+            Shape::new(&extents)?,
+            whole.dtype,
+            whole.layout.without(dimension),
+            &strides,
+        )?;
+        let body = Body::Part(self.0.clone(), index * whole.strides[dimension] as u64);
+        object.shared.wrapper(object.key.device, part, body)
+    }
+
+    /// A packed tensor of the same shape, type, layout and device from the same pool, of any contents.
+    ///
+    /// # Errors
+    /// As [`Pool::tensor`](crate::Pool::tensor).
+    #[track_caller]
+    pub fn alike(&self) -> Result<Self, Error> {
+        let object = self.object();
+        let desc = TensorDesc::new(object.arrangement.shape, self.dtype())
+            .layout(self.layout())
+            .on(self.device());
+        Pool::tensor_of(&object.shared, &desc, &Request::default())
+    }
+
+    /// Has [`Pool::outstanding`](crate::Pool::outstanding) say that it was made at `place`, in place of the line of Rust
+    /// that asked for it: for bindings. `place` is not called where origins are not traced.
+    pub fn note_origin(&self, place: impl FnOnce() -> String) {
+        self.object().note_origin(place);
+    }
+
+    /// Blocks until the work that is known to be on it has finished: what was submitted by [`Stream::submit`], and what
+    /// was on a stream that [`used_on`](Self::used_on) named.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`], [`Error::Device`].
+    pub fn synchronize(&self) -> Result<(), Error> {
+        self.object().synchronize()
     }
 
     /// Notes that work which uses it was submitted to `stream` past the pool: it stays in use until what is on the

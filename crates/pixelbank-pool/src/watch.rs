@@ -1,6 +1,7 @@
 //! What is looked at on request, at the price of a lock for every use: profiles, and where objects were made.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -90,8 +91,24 @@ struct Origin {
     device: Device,
     extents: Vec<u64>,
     bytes: u64,
-    made_at: &'static Location<'static>,
+    made_at: Place,
     since: Instant,
+}
+
+/// Where an object was asked for.
+enum Place {
+    Here(&'static Location<'static>),
+    /// In another language.
+    Elsewhere(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Here(location) => location.fmt(f),
+            Self::Elsewhere(place) => f.write_str(place),
+        }
+    }
 }
 
 pub(crate) fn as_text<S: serde::Serializer>(
@@ -131,7 +148,7 @@ impl Watch {
                     device: key.device,
                     extents: key.words[..usize::from(key.n_words)].to_vec(),
                     bytes: object.bytes,
-                    made_at,
+                    made_at: Place::Here(made_at),
                     since: Instant::now(),
                 },
             );
@@ -147,6 +164,13 @@ impl Watch {
         }
         if let Some(origin) = object.origin.take() {
             state.origins.remove(&origin);
+        }
+    }
+
+    /// Says where the object was asked for, where this process' own code did so for somebody else.
+    pub fn note_origin(&self, origin: u64, place: String) {
+        if let Some(origin) = self.state.lock().origins.get_mut(&origin) {
+            origin.made_at = Place::Elsewhere(place);
         }
     }
 

@@ -16,7 +16,24 @@ Functions without a bank use the default one, which takes its limits from `PIXEL
 
 from pixelbank import errors
 from pixelbank._bank import Bank, aread, default_bank, open, read, set_default_bank, spec
-from pixelbank._core import Cancel, Image, Pin, Prefetch, Spec, Tensor, Tile, __version__
+from pixelbank._core import (
+    Cancel,
+    ExternalItem,
+    Image,
+    ImageBatch,
+    ImageBuffer,
+    Pin,
+    Pool,
+    PoolProfile,
+    Prefetch,
+    Spec,
+    Stream,
+    Tensor,
+    TensorBatch,
+    Tile,
+    __version__,
+    from_dlpack,
+)
 from pixelbank._ledger import Ledger
 from pixelbank._source import Source
 from pixelbank.errors import (
@@ -48,19 +65,26 @@ __all__ = [
     "DamagedError",
     "DeviceError",
     "Error",
+    "ExternalItem",
     "ForkedError",
     "Image",
+    "ImageBatch",
+    "ImageBuffer",
     "ImageError",
     "Ledger",
     "LimitError",
     "MissingError",
     "Pin",
+    "Pool",
+    "PoolProfile",
     "Prefetch",
     "ReadError",
     "Source",
     "SourceError",
     "Spec",
+    "Stream",
     "Tensor",
+    "TensorBatch",
     "Tile",
     "UnknownFormatError",
     "UnsupportedError",
@@ -69,6 +93,7 @@ __all__ = [
     "aread",
     "default_bank",
     "errors",
+    "from_dlpack",
     "open",
     "read",
     "set_default_bank",

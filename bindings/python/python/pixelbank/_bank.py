@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixelbank import _core
 from pixelbank._ledger import Ledger
+from pixelbank._pool import PoolMethods
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from pixelbank._core import Image, Spec, _PathLike
 
 
-class Bank(_core.Bank):
+class Bank(_core.Bank, PoolMethods):
     """One memory budget, with an image cache and an object pool on it.
 
     Amounts are bytes, or text such as `"512M"`. What is not given comes from the environment (`PIXELBANK_MEMORY` and its
@@ -176,6 +177,7 @@ def set_default_bank(bank: Bank | None) -> None:
     """Makes `bank` the default one; None has one made when it is next asked for."""
     global _default
     _default = bank
+    _core._default_changed()
 
 
 def _in_child() -> None:

@@ -29,6 +29,14 @@ pub fn named(name: &str) -> PyResult<Device> {
     }
 }
 
+/// What a device is called in Python.
+pub fn name(device: Device) -> String {
+    match device {
+        Device::Host => "cpu".to_owned(),
+        other => other.to_string(),
+    }
+}
+
 /// What a bank's `devices` names, opened, and its limit.
 pub fn open(
     name: &Bound<'_, PyAny>,

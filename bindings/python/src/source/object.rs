@@ -93,7 +93,7 @@ impl ObjectSource {
             name: name.to_owned(),
             source: io::Error::other(Raised(error)),
         };
-        let asked = Python::try_attach(|py| self.ask(py, region, target));
+        let asked = crate::leaving::attach(|py| self.ask(py, region, target));
         match asked {
             Some(read) => read.map_err(io),
             None => Err(Error::Io {

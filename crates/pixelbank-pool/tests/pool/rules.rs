@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use pixelbank_memory::{Account, Bank, Config, Wait};
 use pixelbank_pool::{
-    Backend, Class, DType, Device, Error, Pool, Request, Scope, SimulatedDevice, TensorDesc,
+    Backend, Class, DType, Device, Error, Layout, Pool, Request, Scope, SimulatedDevice, TensorDesc,
 };
 
-use crate::rig::{MIB, Rig};
+use crate::rig::{Gate, MIB, Rig};
 
 #[test]
 fn contents_stay_and_rows_are_padded() {
@@ -278,10 +278,97 @@ fn outstanding_objects_say_where_they_were_made() {
         .snapshot()
         .write(&folder.path().join("no/such/folder.json"));
     assert!(refused.unwrap_err().to_string().contains("folder.json"));
-    drop((noticed, small));
-    assert!(rig.pool.outstanding().is_empty());
+    noticed.note_origin(|| "script.py:3".to_owned());
+    assert_eq!(rig.pool.outstanding()[0].made_at, "script.py:3");
+    drop(small);
     rig.pool.trace_origins(false);
+    drop(noticed);
+    assert!(rig.pool.outstanding().is_empty());
+    unnoticed.note_origin(|| panic!("nobody wants to know"));
     drop(unnoticed);
+}
+
+#[test]
+fn an_index_takes_a_dimension_away() {
+    let rig = Rig::host();
+    let desc = TensorDesc::new([4, 6, 3], DType::U16).layout(Layout::HWC);
+    let whole = rig.pool.tensor(&desc).unwrap();
+    let row = whole.at(0, 2).unwrap();
+    assert_eq!(row.address(), whole.address() + 2 * 36);
+    assert_eq!(
+        (row.shape(), row.strides_bytes()),
+        (&[6, 3][..], &[6, 2][..])
+    );
+    assert_eq!(
+        (row.layout().to_string(), row.booked_bytes()),
+        ("WC".to_owned(), 0)
+    );
+    let plane = whole.at(2, 1).unwrap();
+    assert_eq!(
+        (plane.shape(), plane.layout().to_string()),
+        (&[4, 6][..], "HW".to_owned())
+    );
+    drop(whole);
+    assert_eq!(rig.idle_bytes(), 0);
+    let column = plane.at(1, 5).unwrap();
+    assert_eq!(column.shape(), [4]);
+    for (tensor, dimension, index) in [(&plane, 2, 0), (&plane, 1, 6), (&column, 0, 0)] {
+        let refused = tensor.at(dimension, index);
+        assert!(matches!(refused, Err(Error::BadArgument { .. })));
+    }
+}
+
+#[test]
+fn one_alike_is_packed_and_of_the_same_pool() {
+    let rig = Rig::host();
+    let desc = TensorDesc::new([4, 6, 3], DType::U8).layout(Layout::HWC);
+    let tensor = rig.pool.tensor(&desc.row_align(64)).unwrap();
+    let alike = tensor.alike().unwrap();
+    assert_eq!(
+        (alike.shape(), alike.layout()),
+        (tensor.shape(), tensor.layout())
+    );
+    assert!(alike.is_packed());
+    assert_ne!(alike.address(), tensor.address());
+    assert_eq!(rig.held_bytes(), 2 * 4096);
+}
+
+#[test]
+fn what_is_let_go_of_after_its_pool_has_gone_does_not_wait_for_work() {
+    let rig = Rig::host();
+    let second = Pool::new(&rig.bank).unwrap();
+    let stream = second.stream(Device::Host).unwrap();
+    let tensor = second.tensor(&rig.desc(1)).unwrap();
+    let (gate, job) = Gate::new();
+    stream.submit(&[&tensor], job).unwrap();
+    drop(second);
+    drop(tensor);
+    assert_eq!(rig.booked_bytes(), MIB);
+    gate.open();
+    let holder = rig.bank.holder(Account::Pool, "all", "test");
+    let all = holder.reserve(64 * MIB, &Wait::at_most(std::time::Duration::from_secs(60)));
+    assert!(
+        all.is_ok(),
+        "the memory came back when the work had finished"
+    );
+}
+
+#[test]
+fn a_tensor_waits_for_the_work_on_it() {
+    let rig = Rig::host();
+    let stream = rig.pool.stream(Device::Host).unwrap();
+    let tensor = rig.tensor(1);
+    let part = tensor.part(&[0..8]).unwrap();
+    let done = Arc::new(AtomicU64::new(0));
+    for use_of in [&tensor, &part] {
+        let of_job = Arc::clone(&done);
+        let job = move || {
+            of_job.fetch_add(1, Ordering::SeqCst);
+        };
+        stream.submit(&[use_of], job).unwrap();
+    }
+    part.synchronize().unwrap();
+    assert_eq!(done.load(Ordering::SeqCst), 2);
 }
 
 #[test]
