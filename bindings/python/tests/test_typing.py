@@ -27,7 +27,7 @@ def test_pyright_accepts_typical_use():
     check("pyright", "--pythonpath", sys.executable, "typed_example.py")
 
 
-@pytest.mark.parametrize("line", ["bank.read(5)", "bank.open('a')['b']", "bank.spec('a').widht", "bank.read('a', alpha='none')"])
+@pytest.mark.parametrize("line", ["bank.read(5)", "bank.open('a')['b']", "bank.spec('a').breadth", "bank.read('a', alpha='none')"])
 def test_mypy_refuses_mistakes(tmp_path, line):
     path = tmp_path / "mistake.py"
     path.write_text(f"import pixelbank\nbank = pixelbank.Bank()\n{line}\n")
