@@ -101,9 +101,11 @@ test-sanitized: ## The object pool, which has unsafe code, under AddressSanitize
 	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target/sanitized \
 		cargo test $(LOCKED) -p pixelbank-pool --lib --tests --target $(shell rustc -vV | sed -n 's/^host: //p')
 
-.PHONY: python wheel python-docs
+.PHONY: python wheel python-docs test-libraries
 python: ## The Python package: its wheel in an environment of its own, and the tests there
 	@$(STEP) python scripts/python.sh test
+test-libraries: ## The same, and PyTorch: 5 GB to be installed, so it is not part of `make test`
+	scripts/python.sh libraries
 python-docs: python ## The Python package's reference: target/python/docs
 	target/python/bin/python -P -m pdoc --docformat google --output-directory target/python/docs pixelbank
 wheel: ## The Python package as it is released: target/wheels

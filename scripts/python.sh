@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Builds the Python package's wheel, and installs and tests it: python.sh test | wheel
-#   test   a quick build, in an environment of its own (target/python), and the tests there
-#   wheel  the build that is given away, in target/wheels
+# Builds the Python package's wheel, and installs and tests it: python.sh test | libraries | wheel
+#   test       a quick build, in an environment of its own (target/python), and the tests there
+#   libraries  the same with PyTorch, which brings 5 GB of CUDA's libraries; no library may be missing then
+#   wheel      the build that is given away, in target/wheels
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,7 +32,11 @@ wheel)
     build release target/wheels
     ls -l target/wheels
     ;;
-test)
+test | libraries)
+    if [ "$1" = libraries ]; then
+        "$bin/python" -m pip install --quiet --disable-pip-version-check torch==2.15.0
+        export PIXELBANK_ALL_LIBRARIES=1
+    fi
     build dev target/python/wheel
     "$bin/python" -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps target/python/wheel/*.whl
     "$bin/ruff" format --check "$package"

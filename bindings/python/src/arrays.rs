@@ -119,36 +119,77 @@ pub fn array_over<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let address = tensor.address() as usize;
     let base = Bound::new(py, PyTensor::new(tensor))?;
+    let first = ptr::with_exposed_provenance_mut(address);
+    let flags = npyffi::NPY_ARRAY_WRITEABLE;
     // SAFETY: the tensor was made for that shape; the base keeps its memory, which nothing else writes to.
-    let array = unsafe { new_array(py, shape, sample, ptr::with_exposed_provenance_mut(address))? };
-    // SAFETY: a new array, and a reference that is given away.
-    let set =
-        unsafe { PY_ARRAY_API.PyArray_SetBaseObject(py, array.as_ptr().cast(), base.into_ptr()) };
-    if set < 0 {
-        return Err(PyErr::fetch(py));
-    }
+    let array = unsafe { new_array(py, &shape, sample, first, flags)? };
+    set_base(&array, base.into_any())?;
     Ok(array)
 }
 
 /// An array in memory of NumPy's own, of any contents.
 pub fn empty(py: Python<'_>, shape: [usize; 3], sample: SampleType) -> PyResult<Bound<'_, PyAny>> {
     // SAFETY: without memory, NumPy takes its own.
-    unsafe { new_array(py, shape, sample, ptr::null_mut()) }
+    unsafe { new_array(py, &shape, sample, ptr::null_mut(), 0) }
+}
+
+/// An array over somebody else's memory, read-only, which keeps `owner`.
+///
+/// # Safety
+/// At `first` there must be as many samples as the shape has, as long as `owner` lives; nobody may write to them.
+pub unsafe fn view_of<'py>(
+    owner: &Bound<'py, PyAny>,
+    first: *const u8,
+    shape: &[usize],
+    sample: SampleType,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = owner.py();
+    // SAFETY: the caller's promise; without the flag nobody writes through the array.
+    let array = unsafe { new_array(py, shape, sample, first.cast_mut().cast(), 0)? };
+    set_base(&array, owner.clone())?;
+    Ok(array)
+}
+
+/// Points of a plane, copied: `(n, 2)` of `float32`.
+pub fn points<'py>(py: Python<'py>, points: &[[f32; 2]]) -> PyResult<Bound<'py, PyAny>> {
+    let shape = [points.len(), 2];
+    // SAFETY: without memory, NumPy takes its own.
+    let array = unsafe { new_array(py, &shape, SampleType::F32, ptr::null_mut(), 0)? };
+    // SAFETY: a new array of that many floats, which nobody else has.
+    unsafe {
+        let first = (*array.as_ptr().cast::<npyffi::PyArrayObject>())
+            .fields
+            .data;
+        ptr::copy_nonoverlapping(points.as_ptr(), first.cast(), points.len());
+    }
+    Ok(array)
+}
+
+/// Has `array` keep `base`.
+fn set_base(array: &Bound<'_, PyAny>, base: Bound<'_, PyAny>) -> PyResult<()> {
+    let py = array.py();
+    // SAFETY: an array without a base yet, and a reference that is given away.
+    let set =
+        unsafe { PY_ARRAY_API.PyArray_SetBaseObject(py, array.as_ptr().cast(), base.into_ptr()) };
+    match set {
+        0 => Ok(()),
+        _ => Err(PyErr::fetch(py)),
+    }
 }
 
 /// # Safety
 /// `first` must be null, or point to memory for the shape that outlives the array.
 unsafe fn new_array<'py>(
     py: Python<'py>,
-    shape: [usize; 3],
+    shape: &[usize],
     sample: SampleType,
     first: *mut c_void,
+    flags: c_int,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let mut dims = shape.map(|extent| extent as npy_intp);
-    let flags = match first.is_null() {
-        true => 0,
-        false => npyffi::NPY_ARRAY_WRITEABLE,
-    };
+    let mut dims = [0; MAX_RANK];
+    for (dim, extent) in dims.iter_mut().zip(shape) {
+        *dim = *extent as npy_intp;
+    }
     // SAFETY: the calls get what NumPy's documentation asks for: a type, of which a reference is given away; as many
     // extents as dimensions; memory as the caller promised. A null pointer means that an exception was set.
     unsafe {
@@ -157,7 +198,7 @@ unsafe fn new_array<'py>(
             py,
             npyffi::get_type_object(py, npyffi::NpyTypes::PyArray_Type),
             descr,
-            dims.len() as c_int,
+            shape.len() as c_int,
             dims.as_mut_ptr(),
             ptr::null_mut(),
             first,

@@ -16,6 +16,7 @@ use crate::arguments::{self, ReadArguments, account, bytes, open, os_path};
 use crate::core::{Core, Options, Share};
 use crate::errors::{self, argument};
 use crate::image::PyImage;
+use crate::mesh::{self, PyMesh};
 use crate::pool::PyPool;
 use crate::read;
 use crate::source::{ArrayPixels, Named, ObjectSource};
@@ -147,7 +148,7 @@ impl PyBank {
     /// The array's memory comes from the pool, and is on the books until the array has gone; up to 4 KiB are NumPy's own. `timeout` is in seconds;
     /// `cancel` is a `Cancel`.
     ///
-    /// Raises `MissingError`, `ReadError` or an `ImageError` for the file, `ArgumentError` for what it does not have,
+    /// Raises `MissingError`, `ReadError` or an `FileError` for the file, `ArgumentError` for what it does not have,
     /// `BudgetError` where there is no room, and `WaitError`.
     #[pyo3(signature = (path, region=None, *, level=0, subimage=0, channels=None, dtype=None, alpha=None, out=None, timeout=None, cancel=None))]
     #[allow(clippy::too_many_arguments)]
@@ -180,7 +181,7 @@ impl PyBank {
 
     /// Opens an image: reads its header, where that is not known yet, and no pixels.
     ///
-    /// `path` as for `read`. Raises `MissingError`, `ReadError`, an `ImageError`, or `WaitError`.
+    /// `path` as for `read`. Raises `MissingError`, `ReadError`, an `FileError`, or `WaitError`.
     #[pyo3(signature = (path, *, subimage=0, timeout=None))]
     fn open(
         &self,
@@ -317,6 +318,31 @@ impl PyBank {
             .run(py, move |wait| image.pin(&region, wait))?
             .map_err(|error| errors::from_cache(py, &error))?;
         Ok(PyPin::new(pin))
+    }
+
+    /// Loads a 3D model: STL, OBJ, PLY, glTF, GLB or 3MF, by its content.
+    ///
+    /// Vertices in one place become one, or those no further apart than `merge`. `attributes` keeps normals, colours and
+    /// texture coordinates, and the vertices that differ in nothing else. `drop_duplicates` leaves faces out that have the
+    /// vertices of one before.
+    ///
+    /// Raises `MissingError`, `ReadError`, `DamagedError`, `UnknownFormatError`, `UnsupportedError` or `LimitError` for
+    /// the file, `BudgetError` where there is no room for it, and `WaitError`.
+    #[pyo3(signature = (path, *, attributes=false, merge=None, drop_duplicates=false, timeout=None, cancel=None))]
+    #[allow(clippy::too_many_arguments)]
+    fn load_mesh(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        attributes: bool,
+        merge: Option<f32>,
+        drop_duplicates: bool,
+        timeout: Option<f64>,
+        cancel: Option<&Bound<'_, PyCancel>>,
+    ) -> PyResult<PyMesh> {
+        let options = mesh::options(attributes, merge, drop_duplicates)?;
+        let patience = Patience::new(timeout, cancel)?;
+        mesh::open(py, self.core()?, path, options, &patience)
     }
 
     /// Gives something other than a file a name, under which it is read like one.

@@ -17,7 +17,7 @@ import_exception!(pixelbank.errors, ClosedError);
 import_exception!(pixelbank.errors, DamagedError);
 import_exception!(pixelbank.errors, DeviceError);
 import_exception!(pixelbank.errors, ForkedError);
-import_exception!(pixelbank.errors, ImageError);
+import_exception!(pixelbank.errors, FileError);
 import_exception!(pixelbank.errors, LimitError);
 import_exception!(pixelbank.errors, MissingError);
 import_exception!(pixelbank.errors, ReadError);
@@ -69,11 +69,11 @@ pub fn from_codec(py: Python<'_>, error: &codec::Error) -> PyErr {
             }
             None => from_io(source, name),
         },
-        _ => ImageError::new_err(text),
+        _ => FileError::new_err(text),
     }
 }
 
-fn from_io(error: &io::Error, name: &str) -> PyErr {
+pub fn from_io(error: &io::Error, name: &str) -> PyErr {
     let is_missing = error.kind() == io::ErrorKind::NotFound;
     let code = match error.raw_os_error() {
         None if is_missing => Some(libc::ENOENT),
@@ -100,12 +100,12 @@ pub fn from_cache(py: Python<'_>, error: &cache::Error) -> PyErr {
             codec::Error::Io { source, .. } if raised(source).is_some() => from_codec(py, cause),
             _ => DamagedError::new_err(text),
         },
-        cache::Error::GivenUp { .. } => ImageError::new_err(text),
+        cache::Error::GivenUp { .. } => FileError::new_err(text),
         cache::Error::Memory(error) => from_memory(error),
         cache::Error::GaveUp { .. } => WaitError::new_err(text),
         cache::Error::BadRequest(_) => ArgumentError::new_err(text),
         cache::Error::Threads(_) => PyOSError::new_err(text),
-        _ => ImageError::new_err(text),
+        _ => FileError::new_err(text),
     }
 }
 

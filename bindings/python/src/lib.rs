@@ -12,6 +12,7 @@ mod errors;
 mod heap;
 mod image;
 mod leaving;
+mod mesh;
 mod pool;
 mod process;
 mod read;
@@ -34,6 +35,8 @@ mod native {
     use crate::image::PyImage;
     #[pymodule_export]
     use crate::leaving::leave;
+    #[pymodule_export]
+    use crate::mesh::PyMesh;
     #[pymodule_export]
     use crate::pool::{
         PyExternalItem, PyImageBatch, PyImageBuffer, PyPool, PyPoolProfile, PyStream, PyTensor,

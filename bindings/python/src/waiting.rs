@@ -98,7 +98,7 @@ impl Patience {
             match py.detach(move || receiver.recv_timeout(patience)) {
                 Ok(done) => return Ok(done),
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Err(errors::ImageError::new_err("a decoder panicked"));
+                    return Err(errors::FileError::new_err("a decoder panicked"));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
             }

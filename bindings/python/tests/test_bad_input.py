@@ -32,7 +32,7 @@ def test_files_that_are_no_images_say_so(bank, tmp_path):
     with pytest.raises(pixelbank.UnknownFormatError, match="text.png"):
         bank.read(path)
     path.write_bytes(b"")
-    with pytest.raises(pixelbank.ImageError, match="text.png"):
+    with pytest.raises(pixelbank.FileError, match="text.png"):
         bank.read(path)
     with pytest.raises(pixelbank.UnknownFormatError, match="bytes"):
         bank.read(b"neither is this")

@@ -2,6 +2,7 @@
 
 import doctest
 import re
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,11 @@ def photo(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     y, x = np.mgrid[0:2000, 0:3000]
     Image.fromarray(np.stack([x % 256, y % 256, (x // 8 + y // 8) % 256], axis=2).astype("uint8")).save("photo.jpg")
+    # A tetrahedron.
+    corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], "float32")
+    faces = [(0, 2, 1), (0, 1, 3), (0, 3, 2), (1, 2, 3)]
+    body = b"".join(struct.pack("<12fH", 0, 0, 0, *corners[list(face)].ravel(), 0) for face in faces)
+    Path("part.stl").write_bytes(bytes(80) + struct.pack("<I", len(faces)) + body)
 
 
 @pytest.mark.parametrize(("path", "least"), [("docs/python.md", 8), ("docs/memory-analyser.md", 2), ("README.md", 1)])

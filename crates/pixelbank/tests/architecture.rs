@@ -44,6 +44,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "pixelbank-python",
         &[
+            "pixelbank-mesh",
             "pixelbank-pool",
             "pixelbank-cache",
             "pixelbank-codec",

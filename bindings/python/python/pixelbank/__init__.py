@@ -15,13 +15,14 @@ Functions without a bank use the default one, which takes its limits from `PIXEL
 """
 
 from pixelbank import errors
-from pixelbank._bank import Bank, aread, default_bank, open, read, set_default_bank, spec
+from pixelbank._bank import Bank, aread, default_bank, load_mesh, open, read, set_default_bank, spec
 from pixelbank._core import (
     Cancel,
     ExternalItem,
     Image,
     ImageBatch,
     ImageBuffer,
+    Mesh,
     Pin,
     Pool,
     PoolProfile,
@@ -45,7 +46,7 @@ from pixelbank.errors import (
     DeviceError,
     Error,
     ForkedError,
-    ImageError,
+    FileError,
     LimitError,
     MissingError,
     ReadError,
@@ -70,9 +71,10 @@ __all__ = [
     "Image",
     "ImageBatch",
     "ImageBuffer",
-    "ImageError",
+    "FileError",
     "Ledger",
     "LimitError",
+    "Mesh",
     "MissingError",
     "Pin",
     "Pool",
@@ -94,6 +96,7 @@ __all__ = [
     "default_bank",
     "errors",
     "from_dlpack",
+    "load_mesh",
     "open",
     "read",
     "set_default_bank",

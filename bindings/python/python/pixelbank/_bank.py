@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pixelbank._core import Image, Spec, _PathLike
+    from pixelbank._core import Image, Mesh, Spec, _PathLike
 
 
 class Bank(_core.Bank, PoolMethods):
@@ -204,6 +204,11 @@ def open(path: _PathLike, **kwargs: Any) -> Image:
 def spec(path: _PathLike, **kwargs: Any) -> Spec:
     """`Bank.spec` of the default bank."""
     return default_bank().spec(path, **kwargs)
+
+
+def load_mesh(path: str | os.PathLike[str], **kwargs: Any) -> Mesh:
+    """`Bank.load_mesh` of the default bank."""
+    return default_bank().load_mesh(path, **kwargs)
 
 
 async def aread(path: _PathLike, *args: Any, **kwargs: Any) -> np.ndarray[Any, Any]:

@@ -10,7 +10,7 @@ __all__ = [
     "DeviceError",
     "Error",
     "ForkedError",
-    "ImageError",
+    "FileError",
     "LimitError",
     "MissingError",
     "ReadError",
@@ -65,21 +65,21 @@ class ReadError(Error, OSError):
     """The system could not read a file."""
 
 
-class ImageError(Error):
-    """A file that cannot be used as an image; the message begins with its name."""
+class FileError(Error):
+    """A file that cannot be used as an image, or as a mesh; the message begins with its name."""
 
 
-class UnknownFormatError(ImageError, ValueError):
-    """The content is that of no image format that is read."""
+class UnknownFormatError(FileError, ValueError):
+    """The content is that of no format that is read."""
 
 
-class DamagedError(ImageError, ValueError):
+class DamagedError(FileError, ValueError):
     """The file breaks its own format's rules, or ends early."""
 
 
-class UnsupportedError(ImageError, ValueError):
+class UnsupportedError(FileError, ValueError):
     """The file is valid, but uses something that is not read."""
 
 
-class LimitError(ImageError, ValueError):
+class LimitError(FileError, ValueError):
     """The file asks for more than the limits allow; nothing was allocated for it."""
