@@ -107,7 +107,7 @@ python: ## The Python package: its wheel in an environment of its own, and the t
 test-libraries: ## The same, and PyTorch: 5 GB to be installed, so it is not part of `make test`
 	scripts/python.sh libraries
 python-docs: python ## The Python package's reference: target/python/docs
-	target/python/bin/python -P -m pdoc --docformat google --output-directory target/python/docs pixelbank
+	target/python/bin/python -P -m pdoc --docformat google --output-directory target/python/docs pixelbank pixelbank._core pixelbank.analyzer
 wheel: ## The Python package as it is released: target/wheels
 	@$(STEP) wheel scripts/python.sh wheel
 

@@ -27,21 +27,22 @@ class Bank(_core.Bank, PoolMethods):
     Amounts are bytes, or text such as `"512M"`. What is not given comes from the environment (`PIXELBANK_MEMORY` and its
     like), then from `pixelbank/config.toml` in the user's configuration folder, then from the machine.
 
-    host: bytes of memory that may be held, in use and idle.
-    scratch: bytes of scratch files; 0 forbids them.
-    open_files: files that are open at once.
-    devices: limits by device: `{"cuda:0": "4G"}`; None for half of the device's memory.
-    accounts: ceilings by account, or pairs of floor and ceiling: `{"tiles": ("64M", "1G")}`.
-    pool: bytes that the object pool keeps.
-    search: folders in which relative paths are looked for.
-    missing: an image that stands for files that are not there.
-    tile: `(width, height)` of tiles of files that have none.
-    threads: threads that decode at once.
-    retries: how often a load is tried again where storage failed.
-    max_failures: after how many failures a file is not tried again.
-    share_identical: whether files of equal content share their pixels.
-    scratch_dir: where scratch files are made.
-    watch_pressure: whether idle memory is given up when the operating system is short of it.
+    Args:
+        host: bytes of memory that may be held, in use and idle.
+        scratch: bytes of scratch files; 0 forbids them.
+        open_files: files that are open at once.
+        devices: limits by device: `{"cuda:0": "4G"}`; None for half of the device's memory.
+        accounts: ceilings by account, or pairs of floor and ceiling: `{"tiles": ("64M", "1G")}`.
+        pool: bytes that the object pool keeps.
+        search: folders in which relative paths are looked for.
+        missing: an image that stands for files that are not there.
+        tile: `(width, height)` of tiles of files that have none.
+        threads: threads that decode at once.
+        retries: how often a load is tried again where storage failed.
+        max_failures: after how many failures a file is not tried again.
+        share_identical: whether files of equal content share their pixels.
+        scratch_dir: where scratch files are made.
+        watch_pressure: whether idle memory is given up when the operating system is short of it.
 
     As a context manager it is closed at the end: idle memory goes, what is in use stays valid, later calls raise
     `ClosedError`.
