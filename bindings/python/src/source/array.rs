@@ -2,18 +2,18 @@
 
 #![allow(unsafe_code)]
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use pixelbank_cache::CacheOptions;
-use pixelbank_codec::{Band, Decoder, Error, Flow, Format, ImageInfo, MetadataBlocks, Region};
+use pixelbank_codec::{Error, Format, ImageInfo, Region};
 use pixelbank_image::{
     Access, Alpha, ImageSpec, LevelSpec, Orientation, PixelFormat, SampleType, Size, Stored,
-    Transfer, View, ViewMut, Window,
+    Transfer, ViewMut, Window,
 };
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::prelude::*;
 
+use super::reader::Pixels;
 use crate::arrays::{pixel_format, sample_of_format, unknown};
 use crate::errors::argument;
 
@@ -152,105 +152,17 @@ impl ArrayPixels {
     }
 }
 
-/// Reads an array as a file is read.
-pub struct Reader {
-    pixels: Arc<ArrayPixels>,
-    name: String,
-}
-
-impl Reader {
-    pub fn new(pixels: Arc<ArrayPixels>, name: &str) -> Self {
-        Self {
-            pixels,
-            name: name.to_owned(),
-        }
-    }
-}
-
-impl std::fmt::Debug for Reader {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Reader").field(&self.name).finish()
-    }
-}
-
-/// Refuses what the image does not have.
-pub fn check(info: &ImageInfo, region: &Region, name: &str) -> Result<(), Error> {
-    let bad = |reason: String| Error::BadRequest {
-        name: name.to_owned(),
-        reason,
-    };
-    let spec = info.subimages.get(region.subimage as usize);
-    let level = spec.and_then(|spec| spec.levels.get(region.level as usize));
-    let level = level.ok_or_else(|| {
-        bad(format!(
-            "no level {} of subimage {}",
-            region.level, region.subimage
-        ))
-    })?;
-    region
-        .rect
-        .within(level.size)
-        .map_err(|error| bad(error.to_string()))?;
-    Ok(())
-}
-
-/// One band with all of a region, which `fill` writes.
-pub fn in_one_band(
-    format: PixelFormat,
-    region: &Region,
-    sink: &mut dyn FnMut(Band<'_>) -> Flow,
-    fill: impl FnOnce(ViewMut<'_>) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let size = region.rect.size();
-    let mut bytes = vec![0; format.image_bytes(size) as usize];
-    let shape_fits = |error: pixelbank_image::Error| Error::BadRequest {
-        name: "a band".to_owned(),
-        reason: error.to_string(),
-    };
-    fill(ViewMut::packed(&mut bytes, size, format).map_err(shape_fits)?)?;
-    let pixels = View::packed(&bytes, size, format).map_err(shape_fits)?;
-    let (ControlFlow::Continue(()) | ControlFlow::Break(())) = sink(Band {
-        rect: region.rect,
-        pixels,
-    });
-    Ok(())
-}
-
-impl Decoder for Reader {
+impl Pixels for ArrayPixels {
     fn info(&self) -> &Arc<ImageInfo> {
-        &self.pixels.info
+        &self.info
     }
 
-    fn working_bytes(&self, region: &Region) -> u64 {
-        self.pixels.info.subimages[0]
-            .format
-            .image_bytes(region.rect.size())
+    fn copies(&self) -> u64 {
+        1
     }
 
-    fn heap_bytes(&self) -> u64 {
-        1 << 10
-    }
-
-    fn decode(
-        &mut self,
-        region: &Region,
-        sink: &mut dyn FnMut(Band<'_>) -> Flow,
-    ) -> Result<(), Error> {
-        check(&self.pixels.info, region, &self.name)?;
-        let format = self.pixels.info.subimages[0].format;
-        in_one_band(format, region, sink, |mut target| {
-            self.pixels.copy(region, &mut target);
-            Ok(())
-        })
-    }
-
-    fn decode_into(&mut self, region: &Region, mut target: ViewMut<'_>) -> Result<(), Error> {
-        check(&self.pixels.info, region, &self.name)?;
-        self.pixels.copy(region, &mut target);
+    fn fill(&self, _: &str, region: &Region, target: &mut ViewMut<'_>) -> Result<(), Error> {
+        self.copy(region, target);
         Ok(())
-    }
-
-    fn metadata(&mut self) -> Result<MetadataBlocks, Error> {
-        Ok(MetadataBlocks::default())
     }
 }

@@ -2,6 +2,7 @@
 
 mod array;
 mod object;
+mod reader;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use pyo3::prelude::*;
 
 pub use array::ArrayPixels;
 pub use object::ObjectSource;
+use reader::Reader;
 
 /// Something other than a file.
 pub enum Named {
@@ -35,8 +37,8 @@ impl Named {
             Self::Bytes(bytes, limits, _) => {
                 pixelbank_codec::open(Input::memory(Arc::clone(bytes), name), limits)
             }
-            Self::Array(pixels) => Ok(Box::new(array::Reader::new(Arc::clone(pixels), &name))),
-            Self::Object(object) => object::open(Arc::clone(object), &name),
+            Self::Array(pixels) => Ok(Box::new(Reader::new(Arc::clone(pixels), &name))),
+            Self::Object(object) => Ok(Box::new(Reader::new(Arc::clone(object), &name))),
         }
     }
 }

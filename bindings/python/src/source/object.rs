@@ -4,13 +4,14 @@ use std::io;
 use std::sync::Arc;
 
 use pixelbank_cache::CacheOptions;
-use pixelbank_codec::{Band, Decoder, Error, Flow, Format, ImageInfo, MetadataBlocks, Region};
+use pixelbank_codec::{Error, Format, ImageInfo, Region};
 use pixelbank_image::{Access, LevelSpec, Size, View, ViewMut};
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::prelude::*;
 
-use super::array::{arrangement, check, in_one_band, spec};
+use super::array::{arrangement, spec};
 use super::optional;
+use super::reader::Pixels;
 use crate::arrays::{dtype_name, pixel_format, sample_of};
 use crate::errors::{ArgumentError, Raised, argument};
 
@@ -88,21 +89,6 @@ impl ObjectSource {
         })
     }
 
-    fn read(&self, name: &str, region: &Region, target: &mut ViewMut<'_>) -> Result<(), Error> {
-        let io = |error: PyErr| Error::Io {
-            name: name.to_owned(),
-            source: io::Error::other(Raised(error)),
-        };
-        let asked = crate::leaving::attach(|py| self.ask(py, region, target));
-        match asked {
-            Some(read) => read.map_err(io),
-            None => Err(Error::Io {
-                name: name.to_owned(),
-                source: io::Error::other("the interpreter is shutting down"),
-            }),
-        }
-    }
-
     fn ask(&self, py: Python<'_>, region: &Region, target: &mut ViewMut<'_>) -> PyResult<()> {
         let rect = region.rect;
         let arguments = (rect.x, rect.y, rect.width, rect.height, region.level);
@@ -139,58 +125,28 @@ impl ObjectSource {
     }
 }
 
-pub fn open(source: Arc<ObjectSource>, name: &str) -> Result<Box<dyn Decoder>, Error> {
-    Ok(Box::new(Reader {
-        source,
-        name: name.to_owned(),
-    }))
-}
-
-struct Reader {
-    source: Arc<ObjectSource>,
-    name: String,
-}
-
-impl std::fmt::Debug for Reader {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Reader").field(&self.name).finish()
-    }
-}
-
-impl Decoder for Reader {
+impl Pixels for ObjectSource {
     fn info(&self) -> &Arc<ImageInfo> {
-        &self.source.info
+        &self.info
     }
 
     /// The band, and the array that the object makes.
-    fn working_bytes(&self, region: &Region) -> u64 {
-        2 * self.source.info.subimages[0]
-            .format
-            .image_bytes(region.rect.size())
+    fn copies(&self) -> u64 {
+        2
     }
 
-    fn heap_bytes(&self) -> u64 {
-        1 << 10
-    }
-
-    fn decode(
-        &mut self,
-        region: &Region,
-        sink: &mut dyn FnMut(Band<'_>) -> Flow,
-    ) -> Result<(), Error> {
-        check(&self.source.info, region, &self.name)?;
-        let format = self.source.info.subimages[0].format;
-        in_one_band(format, region, sink, |mut target| {
-            self.source.read(&self.name, region, &mut target)
-        })
-    }
-
-    fn decode_into(&mut self, region: &Region, mut target: ViewMut<'_>) -> Result<(), Error> {
-        check(&self.source.info, region, &self.name)?;
-        self.source.read(&self.name, region, &mut target)
-    }
-
-    fn metadata(&mut self) -> Result<MetadataBlocks, Error> {
-        Ok(MetadataBlocks::default())
+    fn fill(&self, name: &str, region: &Region, target: &mut ViewMut<'_>) -> Result<(), Error> {
+        let io = |error: PyErr| Error::Io {
+            name: name.to_owned(),
+            source: io::Error::other(Raised(error)),
+        };
+        let asked = crate::leaving::attach(|py| self.ask(py, region, target));
+        match asked {
+            Some(read) => read.map_err(io),
+            None => Err(Error::Io {
+                name: name.to_owned(),
+                source: io::Error::other("the interpreter is shutting down"),
+            }),
+        }
     }
 }
