@@ -37,7 +37,7 @@ def in_child(work):
 
 def test_in_a_fork_the_default_bank_is_a_new_one(png, gradient):
     pixelbank.read(png)
-    assert in_child(lambda: np.array_equal(pixelbank.read(png), gradient))
+    assert in_child(lambda: np.array_equal(pixelbank.read(png), gradient)) is True
 
 
 def test_in_a_fork_a_bank_of_the_parent_says_so(bank, png):
