@@ -7,10 +7,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::sync::{Condvar, Mutex, RwLock};
 
 use crate::books::{Books, Place, Refusal};
+use crate::events::Events;
 use crate::history::Ring;
 use crate::{
-    Account, Cancel, DeviceRow, Error, History, Holder, Ledger, ProcessRow, Reclaim, Resource,
-    Wait, process,
+    Account, Cancel, DeviceRow, Error, Event, EventKind, History, Holder, Ledger, Mark, Pressure,
+    ProcessRow, Reclaim, Resource, Shortage, Wait, process,
 };
 
 /// One memory budget and its books. Clones share it.
@@ -26,7 +27,11 @@ pub(crate) struct Shared {
     idle_epoch: AtomicU64,
     reclaimers: RwLock<Vec<Weak<dyn Reclaim>>>,
     trim_hooks: RwLock<Vec<Box<dyn Fn() + Send + Sync>>>,
+    /// Says what the allocator keeps and nobody uses.
+    allocator: RwLock<Option<Box<dyn Fn() -> u64 + Send + Sync>>>,
     history: Mutex<Ring>,
+    events: Mutex<Events>,
+    pressure: Mutex<Option<Pressure>>,
     started: Instant,
 }
 
@@ -35,6 +40,7 @@ struct State {
     /// Tickets of those that wait, one queue for each resource; the first in line is served first.
     queues: Vec<VecDeque<u64>>,
     next_ticket: u64,
+    mark: Option<Mark>,
 }
 
 /// How a [`Bank`] is made.
@@ -128,13 +134,17 @@ impl BankBuilder {
                 books,
                 queues: vec![VecDeque::new(); n_pools],
                 next_ticket: 0,
+                mark: None,
             }),
             freed: Condvar::new(),
             n_waiting: AtomicUsize::new(0),
             idle_epoch: AtomicU64::new(0),
             reclaimers: RwLock::new(Vec::new()),
             trim_hooks: RwLock::new(Vec::new()),
+            allocator: RwLock::new(None),
             history: Mutex::new(Ring::default()),
+            events: Mutex::new(Events::default()),
+            pressure: Mutex::new(None),
             started: Instant::now(),
         })))
     }
@@ -216,6 +226,7 @@ impl Bank {
             state.books.set_limit(pool, limit);
             state.books.excess(pool)
         };
+        self.note(EventKind::Limit, resource, None, limit);
         self.0.freed.notify_all();
         self.reclaim(resource, excess);
         Ok(())
@@ -249,6 +260,11 @@ impl Bank {
         self.0.trim_hooks.write().push(Box::new(hook));
     }
 
+    /// Has the ledger ask `unused` what the allocator keeps and nobody uses: resident pages less what is allocated.
+    pub fn watch_allocator(&self, unused: impl Fn() -> u64 + Send + Sync + 'static) {
+        *self.0.allocator.write() = Some(Box::new(unused));
+    }
+
     /// Takes up to `amount` of idle memory back, the cheapest to make again first, and says how much came free.
     pub fn reclaim(&self, resource: Resource, amount: u64) -> u64 {
         self.0.reclaim(resource, amount, |_| true)
@@ -257,6 +273,12 @@ impl Bank {
     /// Takes back a part of everything idle, `fraction` from 0 to 1, in every account, and lets the allocator return what
     /// it has free. Says how many bytes of host memory came free.
     pub fn trim(&self, fraction: f64) -> u64 {
+        let freed = self.give_up(fraction);
+        self.note(EventKind::Trimmed, Resource::Host, None, freed);
+        freed
+    }
+
+    pub(crate) fn give_up(&self, fraction: f64) -> u64 {
         let mut freed = 0;
         for reclaimer in self.0.reclaimers_of(Resource::Host) {
             let target = (reclaimer.idle().amount as f64 * fraction.clamp(0.0, 1.0)).ceil() as u64;
@@ -282,6 +304,47 @@ impl Bank {
         self.0.state.lock().queues.iter().map(VecDeque::len).sum()
     }
 
+    /// Sets a mark: from now on the ledger tells what was reserved since from what was there before, for whoever looks for
+    /// what is not given back.
+    pub fn mark(&self) -> Mark {
+        let mark = {
+            let mut state = self.0.state.lock();
+            let mark = Mark {
+                generation: state.books.begin_generation(),
+                time_ms: now_ms(),
+            };
+            state.mark = Some(mark);
+            mark
+        };
+        let number = u64::from(mark.generation);
+        self.note(EventKind::Marked, Resource::Host, None, number);
+        mark
+    }
+
+    /// What happened to the budget lately, oldest first: the last 256 events.
+    pub fn events(&self) -> Vec<Event> {
+        self.0.events.lock().list()
+    }
+
+    /// How short memory was when a [`PressureMonitor`](crate::PressureMonitor) last looked; `None` where none was started.
+    pub fn pressure(&self) -> Option<Pressure> {
+        *self.0.pressure.lock()
+    }
+
+    pub(crate) fn set_pressure(&self, pressure: Pressure) {
+        *self.0.pressure.lock() = Some(pressure);
+    }
+
+    pub(crate) fn note(
+        &self,
+        kind: EventKind,
+        resource: Resource,
+        account: Option<Account>,
+        amount: u64,
+    ) {
+        self.0.note(kind, resource, account, amount);
+    }
+
     /// Who holds what, now.
     pub fn ledger(&self) -> Ledger {
         let idle = |resource| {
@@ -305,7 +368,9 @@ impl Bank {
             .into_iter()
             .map(|device| (device, idle(Resource::Device(device))))
             .collect();
-        let resident = process::resident_bytes().unwrap_or(0);
+        let resident = process::resident();
+        let allocator_bytes = self.0.allocator.read().as_ref().map(|unused| unused());
+        let pressure = self.pressure();
         let state = self.0.state.lock();
         let books = &state.books;
         let row = |pool: usize, idle: u64| {
@@ -314,9 +379,10 @@ impl Bank {
             row
         };
         let host = row(HOST, idle_host);
+        let unaccounted_bytes = resident.now.saturating_sub(host.live_bytes);
         Ledger {
             time_ms: now_ms(),
-            uptime_ms: self.0.started.elapsed().as_millis() as u64,
+            uptime_ms: self.0.uptime_ms(),
             host,
             disk: row(DISK, idle_disk),
             files: row(FILES, idle_files),
@@ -328,19 +394,30 @@ impl Bank {
                 })
                 .collect(),
             process: ProcessRow {
-                resident_bytes: resident,
-                peak_resident_bytes: process::peak_resident_bytes().unwrap_or(0),
-                unaccounted_bytes: resident.saturating_sub(host.live_bytes),
+                resident_bytes: resident.now,
+                peak_resident_bytes: resident.peak,
+                unaccounted_bytes,
+                file_bytes: resident.file,
+                allocator_bytes,
+                unclassified_bytes: unaccounted_bytes
+                    .saturating_sub(resident.file)
+                    .saturating_sub(allocator_bytes.unwrap_or(0)),
             },
             accounts: books.account_rows(HOST),
-            types: books.type_rows(),
+            types: books.type_rows(self.0.uptime_ms()),
+            mark: state.mark,
+            pressure,
         }
     }
 
-    /// Adds a sample to the history: resident size, and live bytes of every account. Whoever wants graphs calls this
-    /// about once a second.
+    /// Adds a sample to the history: resident size, and live bytes of every account and type. Whoever wants graphs and
+    /// growth calls this about once a second.
     pub fn sample(&self) {
-        let live = self.0.state.lock().books.live_by_account(HOST);
+        let live = {
+            let books = &mut self.0.state.lock().books;
+            books.sample(self.0.uptime_ms());
+            books.live_by_account(HOST)
+        };
         let resident = process::resident_bytes().unwrap_or(0);
         self.0.history.lock().push(now_ms(), resident, live);
     }
@@ -367,25 +444,40 @@ fn now_ms() -> u64 {
 }
 
 impl Shared {
-    /// Books `amount` without waiting, after reclaiming idle memory where that helps.
-    pub fn try_take(self: &Arc<Self>, place: Place, amount: u64, count: u64) -> Result<(), Error> {
-        let first = self.state.lock().books.take(place, amount, count);
-        let Err(mut refusal) = first else {
-            return Ok(());
+    fn uptime_ms(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+
+    fn note(&self, kind: EventKind, resource: Resource, account: Option<Account>, amount: u64) {
+        self.events
+            .lock()
+            .note(now_ms(), kind, resource, account, amount);
+    }
+
+    /// Books `amount` without waiting, after reclaiming idle memory where that helps: for a new object, or on top of what
+    /// one of that generation holds. Says the generation.
+    pub fn try_take(
+        self: &Arc<Self>,
+        place: Place,
+        amount: u64,
+        of: Option<u32>,
+    ) -> Result<u32, Error> {
+        let first = self.state.lock().books.take(place, amount, of);
+        let mut refusal = match first {
+            Ok(generation) => return Ok(generation),
+            Err(refusal) => refusal,
         };
         loop {
             if refusal == Refusal::Never {
                 let mut state = self.state.lock();
-                state.books.count_refusal(place.pool);
-                return Err(Error::NeverFits(state.books.shortage(place, amount)));
+                return Err(Error::NeverFits(self.refuse(&mut state, place, amount)));
             }
             let freed = self.reclaim_for(place, &refusal);
             let mut state = self.state.lock();
-            match state.books.take(place, amount, count) {
-                Ok(()) => return Ok(()),
+            match state.books.take(place, amount, of) {
+                Ok(generation) => return Ok(generation),
                 Err(_) if freed == 0 => {
-                    state.books.count_refusal(place.pool);
-                    return Err(Error::NoRoom(state.books.shortage(place, amount)));
+                    return Err(Error::NoRoom(self.refuse(&mut state, place, amount)));
                 }
                 Err(still) => refusal = still,
             }
@@ -393,14 +485,27 @@ impl Shared {
     }
 
     /// Books `amount`, waiting for others to give back as long as `wait` allows. First come, first served.
-    pub fn take(self: &Arc<Self>, place: Place, amount: u64, wait: &Wait) -> Result<(), Error> {
-        match self.try_take(place, amount, 1) {
+    pub fn take(self: &Arc<Self>, place: Place, amount: u64, wait: &Wait) -> Result<u32, Error> {
+        match self.try_take(place, amount, None) {
             Err(Error::NoRoom(_)) if !wait.is_over() => self.queue(place, amount, wait),
             done => done,
         }
     }
 
-    fn queue(self: &Arc<Self>, place: Place, amount: u64, wait: &Wait) -> Result<(), Error> {
+    /// Counts a refusal, and says what was short.
+    fn refuse(&self, state: &mut State, place: Place, amount: u64) -> Box<Shortage> {
+        state.books.count_refusal(place.pool);
+        let shortage = state.books.shortage(place, amount);
+        self.note(
+            EventKind::Refused,
+            shortage.resource,
+            Some(place.account),
+            amount,
+        );
+        shortage
+    }
+
+    fn queue(self: &Arc<Self>, place: Place, amount: u64, wait: &Wait) -> Result<u32, Error> {
         let _wake = wait.cancel().map(|cancel: &Cancel| {
             let shared = Arc::downgrade(self);
             cancel.on_cancel(move || {
@@ -421,8 +526,8 @@ impl Shared {
             }
             let epoch = self.idle_epoch.load(Ordering::SeqCst);
             if state.queues[place.pool].front() == Some(&ticket) {
-                match state.books.take(place, amount, 1) {
-                    Ok(()) => break Ok(()),
+                match state.books.take(place, amount, None) {
+                    Ok(generation) => break Ok(generation),
                     Err(Refusal::Never) => {
                         break Err(Error::NeverFits(state.books.shortage(place, amount)));
                     }
@@ -434,15 +539,14 @@ impl Shared {
                         if freed > 0 {
                             continue;
                         }
-                        if state.books.take(place, amount, 1).is_ok() {
-                            break Ok(());
+                        if let Ok(generation) = state.books.take(place, amount, None) {
+                            break Ok(generation);
                         }
                     }
                 }
             }
             if wait.is_over() {
-                state.books.count_refusal(place.pool);
-                break Err(Error::TimedOut(state.books.shortage(place, amount)));
+                break Err(Error::TimedOut(self.refuse(&mut state, place, amount)));
             }
             if self.idle_epoch.load(Ordering::SeqCst) == epoch {
                 let latest = Instant::now() + LONGEST_SLEEP;
@@ -460,24 +564,40 @@ impl Shared {
         result
     }
 
-    pub fn take_free(&self, place: Place, amount: u64) -> bool {
-        self.state.lock().books.take(place, amount, 1).is_ok()
+    pub fn take_free(&self, place: Place, amount: u64) -> Option<u32> {
+        self.state.lock().books.take(place, amount, None).ok()
     }
 
-    pub fn overdraw(&self, place: Place, amount: u64) {
-        self.state.lock().books.overdraw(place, amount);
+    pub fn overdraw(&self, place: Place, amount: u64) -> u32 {
+        let (generation, beyond) = {
+            let books = &mut self.state.lock().books;
+            let (generation, is_beyond) = books.overdraw(place, amount);
+            let resource = books.resource(place.pool).filter(|_| is_beyond);
+            (generation, resource)
+        };
+        if let Some(resource) = beyond {
+            self.note(EventKind::Overdrawn, resource, Some(place.account), amount);
+        }
+        generation
     }
 
-    pub fn give_back(&self, place: Place, amount: u64, count: u64) {
-        self.state.lock().books.give_back(place, amount, count);
+    pub fn give_back(&self, place: Place, generation: u32, amount: u64, count: u64) {
+        self.state
+            .lock()
+            .books
+            .give_back(place, generation, amount, count);
         if self.n_waiting.load(Ordering::SeqCst) > 0 {
             self.freed.notify_all();
         }
     }
 
     /// Counts one object more at `place` without bytes: half of splitting a reservation.
-    pub fn count_one(&self, place: Place) {
-        self.state.lock().books.count_one(place);
+    pub fn count_one(&self, place: Place, generation: u32) {
+        self.state.lock().books.count_one(place, generation);
+    }
+
+    pub fn waste(&self, place: Place, more: u64, less: u64) {
+        self.state.lock().books.waste(place, more, less);
     }
 
     pub fn close(&self, place: Place) {
@@ -537,7 +657,11 @@ impl Shared {
             match reclaimers[i].reclaim((amount - freed).min(SLICE)) {
                 // It said more than it could do; the others may still help.
                 0 => drop(reclaimers.swap_remove(i)),
-                got => freed += got,
+                got => {
+                    let account = Some(reclaimers[i].account());
+                    self.note(EventKind::Reclaimed, resource, account, got);
+                    freed += got;
+                }
             }
         }
         freed

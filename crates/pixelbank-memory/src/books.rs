@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::{Account, AccountRow, LimitRow, Resource, Shortage, TypeRow};
+use crate::growth::Growth;
+use crate::ledger::{GenerationRow, TypeRow};
+use crate::{Account, AccountRow, LimitRow, Resource, Shortage};
 
 const N_ACCOUNTS: usize = Account::ALL.len();
 
@@ -13,6 +15,8 @@ pub(crate) struct Books {
     rows: Vec<Option<Row>>,
     free_rows: Vec<usize>,
     by_key: HashMap<RowKey, usize>,
+    /// How many marks were set: what is taken now belongs to this generation.
+    generation: u32,
 }
 
 /// One limited resource.
@@ -59,6 +63,34 @@ struct Row {
     live: u64,
     peak: u64,
     count: u64,
+    wasted: u64,
+    growth: Growth,
+    /// What is held by generation, oldest first; what was taken before the first mark is the rest.
+    generations: Vec<GenerationRow>,
+}
+
+impl Row {
+    fn of_generation(&mut self, generation: u32) -> Option<&mut GenerationRow> {
+        if generation == 0 {
+            return None;
+        }
+        let at = match self
+            .generations
+            .binary_search_by_key(&generation, |row| row.generation)
+        {
+            Ok(at) => at,
+            Err(at) => {
+                let new = GenerationRow {
+                    generation,
+                    count: 0,
+                    live_bytes: 0,
+                };
+                self.generations.insert(at, new);
+                at
+            }
+        };
+        self.generations.get_mut(at)
+    }
 }
 
 /// Where a holder's amounts are booked.
@@ -91,7 +123,14 @@ impl Books {
             rows: Vec::new(),
             free_rows: Vec::new(),
             by_key: HashMap::new(),
+            generation: 0,
         }
+    }
+
+    /// Begins a generation, and says which.
+    pub fn begin_generation(&mut self) -> u32 {
+        self.generation = self.generation.saturating_add(1);
+        self.generation
     }
 
     pub fn pool(&self, resource: Resource) -> Option<usize> {
@@ -141,6 +180,9 @@ impl Books {
             live: 0,
             peak: 0,
             count: 0,
+            wasted: 0,
+            growth: Growth::default(),
+            generations: Vec::new(),
         };
         let row = match self.free_rows.pop() {
             Some(free) => {
@@ -191,12 +233,11 @@ impl Books {
             .min(own.ceiling.unwrap_or(u64::MAX))
     }
 
-    /// Books `amount`, `count` objects more, if it fits.
-    pub fn take(&mut self, place: Place, amount: u64, count: u64) -> Result<(), Refusal> {
+    /// Books `amount` if it fits: for a new object, or on top of what one of that generation holds. Says the generation.
+    pub fn take(&mut self, place: Place, amount: u64, of: Option<u32>) -> Result<u32, Refusal> {
         let available = self.available(place);
         if amount <= available {
-            self.book(place, amount, count);
-            return Ok(());
+            return Ok(self.book(place, amount, of));
         }
         if amount > self.attainable(place) {
             return Err(Refusal::Never);
@@ -212,15 +253,17 @@ impl Books {
         }
     }
 
-    /// Books `amount` whatever the limits say.
-    pub fn overdraw(&mut self, place: Place, amount: u64) {
-        if amount > self.available(place) {
+    /// Books `amount` whatever the limits say. Says the generation, and whether that was beyond the limits.
+    pub fn overdraw(&mut self, place: Place, amount: u64) -> (u32, bool) {
+        let is_beyond = amount > self.available(place);
+        if is_beyond {
             self.pools[place.pool].overdrafts += 1;
         }
-        self.book(place, amount, 1);
+        (self.book(place, amount, None), is_beyond)
     }
 
-    fn book(&mut self, place: Place, amount: u64, count: u64) {
+    fn book(&mut self, place: Place, amount: u64, of: Option<u32>) -> u32 {
+        let (generation, count) = of.map_or((self.generation, 1), |generation| (generation, 0));
         let pool = &mut self.pools[place.pool];
         pool.live += amount;
         pool.peak = pool.peak.max(pool.live);
@@ -232,10 +275,15 @@ impl Books {
             row.live += amount;
             row.peak = row.peak.max(row.live);
             row.count += count;
+            if let Some(generation) = row.of_generation(generation) {
+                generation.live_bytes += amount;
+                generation.count += count;
+            }
         }
+        generation
     }
 
-    pub fn give_back(&mut self, place: Place, amount: u64, count: u64) {
+    pub fn give_back(&mut self, place: Place, generation: u32, amount: u64, count: u64) {
         let pool = &mut self.pools[place.pool];
         pool.live -= amount;
         let sum = &mut pool.accounts[place.account.index()];
@@ -244,12 +292,40 @@ impl Books {
         if let Some(row) = &mut self.rows[place.row] {
             row.live -= amount;
             row.count -= count;
+            if let Some(generation) = row.of_generation(generation) {
+                generation.live_bytes -= amount;
+                generation.count -= count;
+                if generation.count == 0 {
+                    row.generations.retain(|row| row.count > 0);
+                }
+            }
         }
     }
 
-    /// One object more that holds a part of what is booked already.
-    pub fn count_one(&mut self, place: Place) {
-        self.book(place, 0, 1);
+    /// One object more that holds a part of what one of that generation holds already.
+    pub fn count_one(&mut self, place: Place, generation: u32) {
+        let sum = &mut self.pools[place.pool].accounts[place.account.index()];
+        sum.count += 1;
+        if let Some(row) = &mut self.rows[place.row] {
+            row.count += 1;
+            if let Some(generation) = row.of_generation(generation) {
+                generation.count += 1;
+            }
+        }
+    }
+
+    /// So many bytes more, and so many less, are booked but serve for nothing.
+    pub fn waste(&mut self, place: Place, more: u64, less: u64) {
+        if let Some(row) = &mut self.rows[place.row] {
+            row.wasted = row.wasted + more - less;
+        }
+    }
+
+    /// Notes what each row holds at a moment, in milliseconds of any clock that only goes on.
+    pub fn sample(&mut self, now_ms: u64) {
+        for row in self.rows.iter_mut().flatten() {
+            row.growth.sample(now_ms, row.live);
+        }
     }
 
     pub fn resource(&self, pool: usize) -> Option<Resource> {
@@ -348,7 +424,7 @@ impl Books {
     }
 
     /// All rows that ever held something, the largest first.
-    pub fn type_rows(&self) -> Vec<TypeRow> {
+    pub fn type_rows(&self, now_ms: u64) -> Vec<TypeRow> {
         let mut rows: Vec<TypeRow> = self
             .rows
             .iter()
@@ -362,6 +438,20 @@ impl Books {
                 count: row.count,
                 live_bytes: row.live,
                 peak_bytes: row.peak,
+                wasted_bytes: row.wasted,
+                growth_bytes_per_minute: row.growth.per_minute(now_ms, row.live),
+                since_mark: (self.generation > 0).then(|| {
+                    let newest = row.generations.last();
+                    newest
+                        .filter(|row| row.generation == self.generation)
+                        .copied()
+                        .unwrap_or(GenerationRow {
+                            generation: self.generation,
+                            count: 0,
+                            live_bytes: 0,
+                        })
+                }),
+                generations: row.generations.clone(),
             })
             .collect();
         rows.sort_by(|a, b| {

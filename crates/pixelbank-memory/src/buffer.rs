@@ -44,7 +44,7 @@ impl Buffer {
     ///
     /// # Panics
     /// If the reservation is for less than [`footprint`](Self::footprint) of `len`.
-    pub fn zeroed(len: usize, reservation: Reservation) -> Result<Self, Error> {
+    pub fn zeroed(len: usize, mut reservation: Reservation) -> Result<Self, Error> {
         let footprint = Self::footprint(len);
         assert!(
             reservation.amount() >= footprint,
@@ -63,6 +63,7 @@ impl Buffer {
                 bytemuck::allocation::try_zeroed_vec(len.div_ceil(LINE)).map_err(|()| refused())?,
             )
         };
+        reservation.set_wasted(footprint - len as u64);
         Ok(Self {
             bytes,
             len,

@@ -27,6 +27,10 @@ impl Drop for Line {
 pub struct Reservation {
     line: Arc<Line>,
     amount: u64,
+    /// How many marks had been set when it was taken.
+    generation: u32,
+    /// As much of it as serves for nothing; more than this type holds is not told.
+    wasted: u32,
 }
 
 impl Holder {
@@ -47,8 +51,8 @@ impl Holder {
     /// # Errors
     /// [`Error::NeverFits`] or [`Error::NoRoom`], with the figures and the largest holders.
     pub fn try_reserve(&self, amount: u64) -> Result<Reservation, Error> {
-        self.0.bank.try_take(self.0.place, amount, 1)?;
-        Ok(self.receipt(amount))
+        let generation = self.0.bank.try_take(self.0.place, amount, None)?;
+        Ok(self.receipt(amount, generation))
     }
 
     /// Reserves `amount`, waiting for it as long as `wait` allows. Those who wait are served in the order in which they
@@ -61,22 +65,20 @@ impl Holder {
     /// [`Error::NeverFits`] at once; [`Error::NoRoom`] where `wait` is over already; [`Error::TimedOut`];
     /// [`Error::Cancelled`].
     pub fn reserve(&self, amount: u64, wait: &Wait) -> Result<Reservation, Error> {
-        self.0.bank.take(self.0.place, amount, wait)?;
-        Ok(self.receipt(amount))
+        let generation = self.0.bank.take(self.0.place, amount, wait)?;
+        Ok(self.receipt(amount, generation))
     }
 
     /// Reserves `amount` if it is free, without taking idle memory from anybody: for what is kept only in case.
     pub fn reserve_free(&self, amount: u64) -> Option<Reservation> {
-        self.0
-            .bank
-            .take_free(self.0.place, amount)
-            .then(|| self.receipt(amount))
+        let generation = self.0.bank.take_free(self.0.place, amount)?;
+        Some(self.receipt(amount, generation))
     }
 
     /// Reserves `amount` even beyond the limit, which the ledger then shows: for what must not fail.
     pub fn overdraw(&self, amount: u64) -> Reservation {
-        self.0.bank.overdraw(self.0.place, amount);
-        self.receipt(amount)
+        let generation = self.0.bank.overdraw(self.0.place, amount);
+        self.receipt(amount, generation)
     }
 
     /// Reserves and allocates `len` zero bytes.
@@ -87,10 +89,12 @@ impl Holder {
         Buffer::zeroed(len, self.reserve(Buffer::footprint(len), wait)?)
     }
 
-    fn receipt(&self, amount: u64) -> Reservation {
+    fn receipt(&self, amount: u64, generation: u32) -> Reservation {
         Reservation {
             line: Arc::clone(&self.0),
             amount,
+            generation,
+            wasted: 0,
         }
     }
 }
@@ -112,7 +116,9 @@ impl Reservation {
     /// # Errors
     /// As [`Holder::try_reserve`]; the reservation is then as before.
     pub fn try_grow(&mut self, more: u64) -> Result<(), Error> {
-        self.line.bank.try_take(self.line.place, more, 0)?;
+        self.line
+            .bank
+            .try_take(self.line.place, more, Some(self.generation))?;
         self.amount += more;
         Ok(())
     }
@@ -120,9 +126,10 @@ impl Reservation {
     /// Gives back all but `amount`; does nothing where that is no less.
     pub fn shrink_to(&mut self, amount: u64) {
         if amount < self.amount {
+            let less = self.amount - amount;
             self.line
                 .bank
-                .give_back(self.line.place, self.amount - amount, 0);
+                .give_back(self.line.place, self.generation, less, 0);
             self.amount = amount;
         }
     }
@@ -137,18 +144,35 @@ impl Reservation {
             "{amount} of a reservation of {}",
             self.amount
         );
-        self.line.bank.count_one(self.line.place);
+        self.line.bank.count_one(self.line.place, self.generation);
         self.amount -= amount;
         Self {
             line: Arc::clone(&self.line),
             amount,
+            generation: self.generation,
+            wasted: 0,
+        }
+    }
+
+    /// Says how much of it serves for nothing at this time (padding, the unused part of an object that is reused for a
+    /// smaller one), which the ledger shows beside the type.
+    pub fn set_wasted(&mut self, bytes: u64) {
+        let wasted = u32::try_from(bytes).unwrap_or(u32::MAX);
+        if wasted != self.wasted {
+            let less = std::mem::replace(&mut self.wasted, wasted);
+            self.line
+                .bank
+                .waste(self.line.place, u64::from(wasted), u64::from(less));
         }
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.line.bank.give_back(self.line.place, self.amount, 1);
+        self.set_wasted(0);
+        self.line
+            .bank
+            .give_back(self.line.place, self.generation, self.amount, 1);
     }
 }
 

@@ -30,6 +30,8 @@ mod buffer;
 mod cancel;
 mod config;
 mod error;
+mod events;
+mod growth;
 mod history;
 mod holder;
 mod ledger;
@@ -46,9 +48,12 @@ pub use buffer::Buffer;
 pub use cancel::{Cancel, CancelGuard, Wait};
 pub use config::{Config, ConfigError, PoolSettings};
 pub use error::{Error, Shortage};
+pub use events::{Event, EventKind};
 pub use history::History;
 pub use holder::{Holder, Reservation};
-pub use ledger::{AccountRow, DeviceRow, Ledger, LimitRow, ProcessRow, TypeRow};
+pub use ledger::{
+    AccountRow, DeviceRow, GenerationRow, Ledger, LimitRow, Mark, ProcessRow, TypeRow,
+};
 pub use pressure::{Pressure, PressureMonitor, PressureSources};
 pub use process::{available_memory, peak_resident_bytes, resident_bytes};
 pub use reclaim::{Idle, Reclaim};

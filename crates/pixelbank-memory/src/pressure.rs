@@ -9,10 +9,13 @@ use std::time::Duration;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
-use crate::{Bank, process};
+use serde::{Deserialize, Serialize};
+
+use crate::{Bank, EventKind, Resource, process};
 
 /// How short memory is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Pressure {
     /// There is enough.
     None,
@@ -198,22 +201,31 @@ impl PressureMonitor {
         let stop = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let stopped = stop.try_clone()?;
         let bank = bank.clone();
+        bank.feel(Pressure::None);
         let thread = std::thread::Builder::new()
             .name("pressure".into())
             .spawn(move || {
                 let trigger = sources.stall_file.as_ref().and_then(stall_trigger);
                 let mut gauge = Gauge::new(sources);
                 while wait(&stopped, trigger.as_ref()) {
-                    let fraction = gauge.read().trim_fraction();
-                    if fraction > 0.0 {
-                        bank.trim(fraction);
-                    }
+                    bank.feel(gauge.read());
                 }
             })?;
         Ok(Self {
             stop,
             thread: Some(thread),
         })
+    }
+}
+
+impl Bank {
+    /// Notes how short memory is, and gives back as much of what is idle as that asks for.
+    fn feel(&self, pressure: Pressure) {
+        self.set_pressure(pressure);
+        if pressure > Pressure::None {
+            let freed = self.give_up(pressure.trim_fraction());
+            self.note(EventKind::Pressure, Resource::Host, None, freed);
+        }
     }
 }
 

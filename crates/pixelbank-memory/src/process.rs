@@ -26,6 +26,29 @@ pub fn available_memory() -> u64 {
     machine.into_iter().chain(cgroup).min().unwrap_or(4 << 30)
 }
 
+/// Resident bytes of a process and what they are, by its `/proc/…/status`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Resident {
+    pub now: u64,
+    pub peak: u64,
+    /// Pages of files, and shared ones.
+    pub file: u64,
+}
+
+/// This process's; zero where the system does not say.
+pub(crate) fn resident() -> Resident {
+    fs::read_to_string("/proc/self/status").map_or_else(|_| Resident::default(), |text| read(&text))
+}
+
+fn read(status: &str) -> Resident {
+    let field = |name| kilobytes_field(status, name).unwrap_or(0);
+    Resident {
+        now: field("VmRSS:"),
+        peak: field("VmHWM:"),
+        file: field("RssFile:") + field("RssShmem:"),
+    }
+}
+
 fn kilobytes_field(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kilobytes: u64 = line.split_ascii_whitespace().next()?.parse().ok()?;
@@ -70,6 +93,18 @@ mod tests {
         fs::write(root.path().join("a/memory.max"), "1000000\n").unwrap();
         fs::write(inner.join("memory.high"), "2000000\n").unwrap();
         assert_eq!(cgroup_limit(&inner), Some(1_000_000));
+    }
+
+    #[test]
+    fn a_status_says_what_is_resident_and_what_of_it_are_files() {
+        let status = "Name:\tx\nVmHWM:\t   900 kB\nVmRSS:\t   800 kB\nRssAnon:\t   500 kB\nRssFile:\t   290 kB\nRssShmem:\t    10 kB\n";
+        let expected = Resident {
+            now: 800 << 10,
+            peak: 900 << 10,
+            file: 300 << 10,
+        };
+        assert_eq!(read(status), expected);
+        assert_eq!(read("Name:\tkernel thread\n"), Resident::default());
     }
 
     #[cfg(target_os = "linux")]

@@ -7,7 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use pixelbank_memory::{
-    Account, Bank, Buffer, Cancel, Error, Holder, Idle, Reclaim, Reservation, Resource, Wait,
+    Account, Bank, Buffer, Cancel, Error, EventKind, Holder, Idle, Reclaim, Reservation, Resource,
+    Wait,
 };
 use proptest::prelude::*;
 
@@ -445,6 +446,97 @@ fn a_row_disappears_with_its_last_holder() {
     assert_eq!(bank.ledger().types.len(), 0);
 }
 
+#[test]
+fn what_was_taken_since_a_mark_is_told_from_what_was_there() {
+    let bank = bank(100 * KIB);
+    let holder = bank.holder(Account::Tiles, "tile", "photos");
+    let old = holder.try_reserve(10 * KIB).unwrap();
+    assert_eq!(bank.ledger().types[0].since_mark, None);
+    let mark = bank.mark();
+    assert_eq!(bank.ledger().mark, Some(mark));
+    let mut new = holder.try_reserve(3 * KIB).unwrap();
+    bank.mark();
+    // What grows stays of its generation.
+    new.try_grow(KIB).unwrap();
+    let since = |generation: u32| {
+        let row = &bank.ledger().types[0];
+        let of_it = row
+            .generations
+            .iter()
+            .find(|row| row.generation == generation);
+        of_it.map_or((0, 0), |row| (row.count, row.live_bytes))
+    };
+    assert_eq!((since(1), since(2)), ((1, 4 * KIB), (0, 0)));
+    let newest = bank.ledger().types[0].since_mark.unwrap();
+    assert_eq!((newest.generation, newest.count), (2, 0));
+    drop(old);
+    assert_eq!(since(1), (1, 4 * KIB), "the old one was of no mark");
+    drop(new);
+    assert!(bank.ledger().types[0].generations.is_empty());
+}
+
+#[test]
+fn bytes_that_serve_for_nothing_are_shown_until_they_do() {
+    let bank = bank(100 * KIB);
+    let holder = bank.holder(Account::Pool, "tensor", "");
+    let wasted = || bank.ledger().types[0].wasted_bytes;
+    let buffer = holder.buffer(100, &Wait::never()).unwrap();
+    assert_eq!(wasted(), 28, "100 bytes are rounded to lines of 64");
+    let mut reused = holder.try_reserve(KIB).unwrap();
+    reused.set_wasted(200);
+    assert_eq!(wasted(), 228);
+    reused.set_wasted(50);
+    drop(buffer);
+    assert_eq!(wasted(), 50);
+    drop(reused);
+    assert_eq!(wasted(), 0);
+}
+
+#[test]
+fn what_happens_to_the_budget_is_listed() {
+    let bank = bank(20 * KIB);
+    let shelf = Shelf::new(&bank, Account::Tiles, 1.0);
+    fill(&bank, &shelf, 8 * KIB);
+    let holder = bank.holder(Account::Scratch, "strip", "");
+    let _held = holder.try_reserve(16 * KIB).unwrap();
+    assert!(holder.try_reserve(10 * KIB).is_err());
+    let _over = holder.overdraw(8 * KIB);
+    bank.set_limit(Resource::Host, 40 * KIB).unwrap();
+    bank.mark();
+    bank.trim(1.0);
+    let events = bank.events();
+    let of = |kind| {
+        let event = events.iter().find(|event| event.kind == kind);
+        let event = event.unwrap_or_else(|| panic!("{kind:?} among {events:?}"));
+        (event.account, event.amount)
+    };
+    assert_eq!(of(EventKind::Reclaimed).0, Some(Account::Tiles));
+    assert!(of(EventKind::Reclaimed).1 >= 4 * KIB);
+    assert_eq!(of(EventKind::Refused), (Some(Account::Scratch), 10 * KIB));
+    assert_eq!(of(EventKind::Overdrawn), (Some(Account::Scratch), 8 * KIB));
+    assert_eq!(of(EventKind::Limit), (None, 40 * KIB));
+    assert_eq!(of(EventKind::Marked), (None, 1));
+    assert_eq!(of(EventKind::Trimmed).0, None);
+    assert!(events.is_sorted_by_key(|event| event.time_ms));
+}
+
+#[test]
+fn what_is_resident_beside_the_books_is_split() {
+    let bank = bank(1 << 20);
+    let before = bank.ledger().process;
+    assert!(before.resident_bytes > 0 && before.file_bytes > 0);
+    assert_eq!(before.allocator_bytes, None);
+    bank.watch_allocator(|| 3 * KIB);
+    let process = bank.ledger().process;
+    assert_eq!(process.allocator_bytes, Some(3 * KIB));
+    assert_eq!(
+        process.unclassified_bytes,
+        process.unaccounted_bytes - process.file_bytes - 3 * KIB
+    );
+    bank.watch_allocator(|| u64::MAX);
+    assert_eq!(bank.ledger().process.unclassified_bytes, 0);
+}
+
 /// Many threads reserve, wait, split and keep idle; the limit holds at every moment and all comes back.
 #[test]
 fn the_limit_holds_under_stress() {
@@ -523,6 +615,7 @@ enum Step {
     Shrink(usize, u64),
     Split(usize, u64),
     Drop(usize),
+    Mark,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -535,6 +628,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (any::<usize>(), bytes.clone()).prop_map(|(i, b)| Step::Shrink(i, b)),
         1 => (any::<usize>(), bytes).prop_map(|(i, b)| Step::Split(i, b)),
         2 => any::<usize>().prop_map(Step::Drop),
+        1 => Just(Step::Mark),
     ]
 }
 
@@ -552,7 +646,9 @@ proptest! {
             .build()
             .unwrap();
         let holders: Vec<Holder> = ACCOUNTS.iter().map(|a| bank.holder(*a, "x", "")).collect();
-        let mut held: Vec<(usize, Reservation)> = Vec::new();
+        // Account, generation, receipt.
+        let mut held: Vec<(usize, u32, Reservation)> = Vec::new();
+        let mut marks = 0;
         let mut live = [0u64; 4];
         let fits = |live: &[u64; 4], which: usize, more: u64| {
             let mut after = *live;
@@ -567,44 +663,60 @@ let others: u64 = (0..4).filter(|i| *i != which).map(|i| live[i].max(FLOOR[i])).
                     prop_assert_eq!(got.is_ok(), bytes == 0 || fits(&live, which, bytes));
                     if let Ok(reservation) = got {
                         live[which] += bytes;
-                        held.push((which, reservation));
+                        held.push((which, marks, reservation));
                     }
                 }
                 Step::Overdraw(which, bytes) => {
-                    held.push((which, holders[which].overdraw(bytes)));
+                    held.push((which, marks, holders[which].overdraw(bytes)));
                     live[which] += bytes;
                 }
                 Step::Grow(i, bytes) if !held.is_empty() => {
                     let i = i % held.len();
                     let which = held[i].0;
                     let expected = bytes == 0 || fits(&live, which, bytes);
-                    prop_assert_eq!(held[i].1.try_grow(bytes).is_ok(), expected);
+                    prop_assert_eq!(held[i].2.try_grow(bytes).is_ok(), expected);
                     if expected {
                         live[which] += bytes;
                     }
                 }
                 Step::Shrink(i, bytes) if !held.is_empty() => {
                     let i = i % held.len();
-                    live[held[i].0] -= held[i].1.amount().saturating_sub(bytes);
-                    held[i].1.shrink_to(bytes);
+                    live[held[i].0] -= held[i].2.amount().saturating_sub(bytes);
+                    held[i].2.shrink_to(bytes);
                 }
                 Step::Split(i, bytes) if !held.is_empty() => {
                     let i = i % held.len();
-                    let bytes = bytes.min(held[i].1.amount());
-                    let cut = held[i].1.split(bytes);
-                    held.push((held[i].0, cut));
+                    let bytes = bytes.min(held[i].2.amount());
+                    let cut = held[i].2.split(bytes);
+                    held.push((held[i].0, held[i].1, cut));
                 }
                 Step::Drop(i) if !held.is_empty() => {
-                    let (which, reservation) = held.swap_remove(i % held.len());
+                    let (which, _, reservation) = held.swap_remove(i % held.len());
                     live[which] -= reservation.amount();
+                }
+                Step::Mark => {
+                    marks += 1;
+                    prop_assert_eq!(bank.mark().generation, marks);
                 }
                 _ => {}
             }
             let ledger = bank.ledger();
+            for row in &ledger.types {
+                for generation in 1..=marks {
+                    let of_it = || held.iter().filter(|(which, of, _)| {
+                        ACCOUNTS[*which] == row.account && *of == generation
+                    });
+                    let listed = row.generations.iter().find(|row| row.generation == generation);
+                    prop_assert_eq!(listed.map_or(0, |row| row.count), of_it().count() as u64);
+                    let bytes: u64 = of_it().map(|(_, _, receipt)| receipt.amount()).sum();
+                    prop_assert_eq!(listed.map_or(0, |row| row.live_bytes), bytes);
+                }
+                prop_assert_eq!(row.since_mark.map(|row| row.generation), (marks > 0).then_some(marks));
+            }
             for (which, account) in ACCOUNTS.iter().enumerate() {
                 let row = ledger.accounts.iter().find(|row| row.account == *account).unwrap();
                 prop_assert_eq!(row.live_bytes, live[which]);
-                prop_assert_eq!(row.count, held.iter().filter(|(w, _)| *w == which).count() as u64);
+                prop_assert_eq!(row.count, held.iter().filter(|(w, _, _)| *w == which).count() as u64);
             }
             prop_assert_eq!(ledger.host.live_bytes, live.iter().sum::<u64>());
         }

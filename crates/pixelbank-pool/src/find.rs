@@ -110,6 +110,7 @@ impl Shared {
             tally
                 .wasted_bytes
                 .fetch_add(object.waste, Ordering::Relaxed);
+            object.show_waste(true);
             let mut points = points.into_iter();
             // `find` gives none with work on another stream unless one was given that can wait.
             while let (Some(stream), Some((other, point))) = (request.stream, points.next()) {
@@ -146,6 +147,7 @@ impl Shared {
             tally
                 .wasted_bytes
                 .fetch_add(object.waste, Ordering::Relaxed);
+            object.show_waste(true);
             return Ok(object);
         }
         tally.misses.fetch_add(1, Ordering::Relaxed);

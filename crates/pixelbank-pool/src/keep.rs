@@ -38,6 +38,7 @@ impl Shared {
         tally
             .wasted_bytes
             .fetch_sub(object.waste, Ordering::Relaxed);
+        object.show_waste(false);
         let mut uses = std::mem::take(object.uses.get_mut());
         if let Body::Stream(stream) = &object.body {
             uses.push(Use {

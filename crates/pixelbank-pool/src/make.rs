@@ -112,7 +112,7 @@ impl Shared {
             uses: Mutex::new(Uses::new()),
             origin: None,
             shared: Arc::clone(self),
-            _reservation: Some(reservation),
+            reservation: Some(reservation),
         }))
     }
 

@@ -38,7 +38,7 @@ pub(crate) struct Object {
     pub origin: Option<u64>,
     pub shared: StdArc<Shared>,
     /// Pays for `bytes`; goes back after the memory, fields being dropped in their order.
-    pub _reservation: Option<Reservation>,
+    pub reservation: Option<Reservation>,
 }
 
 pub(crate) type Uses = SmallVec<[Use; 1]>;
@@ -65,6 +65,13 @@ pub(crate) enum Body {
 }
 
 impl Object {
+    /// Has the ledger show what it has beyond what its key needs, as long as it is in use.
+    pub fn show_waste(&mut self, is_in_use: bool) {
+        if let Some(reservation) = &mut self.reservation {
+            reservation.set_wasted(if is_in_use { self.waste } else { 0 });
+        }
+    }
+
     /// The first byte of its memory, on its device.
     pub fn address(&self) -> u64 {
         match &self.body {

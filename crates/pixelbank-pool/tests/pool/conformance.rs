@@ -493,6 +493,11 @@ fn larger_objects_serve_where_that_is_allowed(backend: &Arc<dyn Backend>) {
     assert_eq!(next.address(), addresses[1]);
     let stats = rig.pool.stats();
     assert_eq!(stats.classes[0].wasted_bytes, 4096 + MIB + 4096);
+    let on_the_books = || -> u64 {
+        let types = rig.bank.ledger().types;
+        types.iter().map(|row| row.wasted_bytes).sum()
+    };
+    assert_eq!(on_the_books(), 4096 + MIB + 4096);
     assert_eq!(stats.classes[0].larger_hits, 2);
     // 7 MiB are more than a quarter too many.
     let misses = || rig.pool.stats().classes[0].misses;
@@ -501,6 +506,7 @@ fn larger_objects_serve_where_that_is_allowed(backend: &Arc<dyn Backend>) {
     assert_eq!(misses(), before + 1);
     drop((smallest, next, made));
     assert_eq!(rig.pool.stats().classes[0].wasted_bytes, 0);
+    assert_eq!(on_the_books(), 0);
     // Never where nobody allowed it.
     drop(rig.pool.tensor(&rig.desc(6)).unwrap());
     assert_eq!(misses(), before + 2);
