@@ -1,4 +1,6 @@
-use serde::Serialize;
+use std::collections::BTreeMap;
+
+use serde::de::{Deserialize, Deserializer};
 use serde::ser::{SerializeMap, Serializer};
 
 use crate::Account;
@@ -7,14 +9,14 @@ const N_ACCOUNTS: usize = Account::ALL.len();
 const N_SAMPLES: usize = 600;
 
 /// Samples of the ledger over time, oldest first, for graphs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct History {
     /// When each sample was taken, in milliseconds since 1970.
     pub times_ms: Vec<u64>,
     /// Resident bytes of the process.
     pub resident_bytes: Vec<u64>,
     /// Live host bytes of each account that ever held any.
-    #[serde(serialize_with = "as_map")]
+    #[serde(serialize_with = "as_map", deserialize_with = "from_map")]
     pub accounts: Vec<(Account, Vec<u64>)>,
 }
 
@@ -27,6 +29,17 @@ fn as_map<S: Serializer>(
         map.serialize_entry(account.name(), bytes)?;
     }
     map.end()
+}
+
+fn from_map<'a, D: Deserializer<'a>>(
+    deserializer: D,
+) -> Result<Vec<(Account, Vec<u64>)>, D::Error> {
+    // An account that this version does not know is left out.
+    let map = BTreeMap::<String, Vec<u64>>::deserialize(deserializer)?;
+    let known = |(name, bytes): (String, _)| Some((Account::from_name(&name)?, bytes));
+    let mut accounts: Vec<_> = map.into_iter().filter_map(known).collect();
+    accounts.sort_by_key(|(account, _)| *account);
+    Ok(accounts)
 }
 
 /// The last samples, in a ring that does not grow.

@@ -9,7 +9,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{StatusCode, Uri};
-use pixelbank_memory::{Cancel, History, Ledger};
+use pixelbank_analyzer::View;
+use pixelbank_memory::{Cancel, Mark};
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{Body, CancelOnDrop, HttpError, NOSNIFF, text};
@@ -30,6 +31,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/folders", get(folders))
         .route("/api/image/{*id}", get(image))
         .route("/api/ledger", get(ledger))
+        .route("/api/mark", post(mark))
         .route("/api/rescan", post(rescan))
         .route("/metrics", get(prometheus))
         .route("/healthz", get(|| async { "ok" }))
@@ -296,49 +298,42 @@ struct LedgerQuery {
     history: Option<u8>,
 }
 
-#[derive(Debug, Serialize)]
-struct LedgerBody {
-    #[serde(flatten)]
-    ledger: Ledger,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    history: Option<HistoryBody>,
-}
-
-#[derive(Debug, Serialize)]
-struct HistoryBody {
-    interval_ms: u64,
-    #[serde(flatten)]
-    history: History,
-}
-
 async fn ledger(
     State(app): State<Arc<App>>,
     query: Result<Query<LedgerQuery>, QueryRejection>,
-) -> Result<Fresh<LedgerBody>, ApiError> {
+) -> Result<Fresh<View>, ApiError> {
     let Query(query) = query?;
-    let history = (query.history != Some(0)).then(|| HistoryBody {
-        interval_ms: crate::server::SAMPLE_INTERVAL.as_millis() as u64,
-        history: app.bank.history(),
-    });
-    Ok(Fresh(LedgerBody {
-        ledger: app.bank.ledger(),
-        history,
-    }))
+    let interval_ms = crate::server::SAMPLE_INTERVAL.as_millis() as u64;
+    let with_history = query.history != Some(0);
+    Ok(Fresh(View::of(
+        &app.bank,
+        with_history.then_some(interval_ms),
+    )))
 }
 
-async fn rescan(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-) -> Result<(StatusCode, Fresh<ScanBody>), ApiError> {
-    // Browsers say where a request comes from; a page from elsewhere has no business here.
+async fn mark(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Fresh<Mark>, ApiError> {
+    refuse_other_sites(&headers)?;
+    Ok(Fresh(app.bank.mark()))
+}
+
+/// Browsers say where a request comes from; a page from elsewhere has no business with what changes something.
+fn refuse_other_sites(headers: &HeaderMap) -> Result<(), ApiError> {
     let site = header::HeaderName::from_static("sec-fetch-site");
-    if text(&headers, site).is_some_and(|site| site != "same-origin" && site != "none") {
+    if text(headers, site).is_some_and(|site| site != "same-origin" && site != "none") {
         return Err(HttpError::new(
             StatusCode::FORBIDDEN,
             "This is for the server's own page alone.",
         )
         .into());
     }
+    Ok(())
+}
+
+async fn rescan(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+) -> Result<(StatusCode, Fresh<ScanBody>), ApiError> {
+    refuse_other_sites(&headers)?;
     app.scanner.rescan();
     Ok((StatusCode::ACCEPTED, Fresh(app.library.scan_state().into())))
 }

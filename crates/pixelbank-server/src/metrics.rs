@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 use parking_lot::Mutex;
 use pixelbank_cache::Stats;
-use pixelbank_memory::Ledger;
+use pixelbank_memory::{Ledger, Resource};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
@@ -59,7 +59,7 @@ struct CacheLabels {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ResourceLabels {
-    resource: &'static str,
+    resource: String,
 }
 
 type Amount = Gauge<u64, AtomicU64>;
@@ -76,13 +76,22 @@ pub struct Metrics {
 struct Reading {
     registry: Registry,
     account_bytes: Family<AccountLabels, Amount>,
+    account_peak_bytes: Family<AccountLabels, Amount>,
     type_bytes: Family<TypeLabels, Amount>,
     type_count: Family<TypeLabels, Amount>,
+    type_peak: Family<TypeLabels, Amount>,
+    type_wasted: Family<TypeLabels, Amount>,
     limit: Family<ResourceLabels, Amount>,
     live: Family<ResourceLabels, Amount>,
     peak: Family<ResourceLabels, Amount>,
+    idle: Family<ResourceLabels, Amount>,
+    overdrafts: Family<ResourceLabels, Counter>,
+    refusals: Family<ResourceLabels, Counter>,
     resident_bytes: Amount,
     unaccounted_bytes: Amount,
+    file_bytes: Amount,
+    allocator_bytes: Amount,
+    unclassified_bytes: Amount,
     image_cache: Family<CacheLabels, Counter>,
     encoded_entries: Amount,
     encoded_hits: Counter,
@@ -133,6 +142,12 @@ impl Reading {
             "unaccounted_bytes",
             "Resident size less what the ledger holds",
         );
+        let file_bytes = amount(
+            "file_bytes",
+            "Resident pages of mapped files, and shared ones",
+        );
+        let allocator_bytes = amount("allocator_bytes", "What the allocator keeps unused");
+        let unclassified_bytes = amount("unclassified_bytes", "What is left of the resident size");
         let encoded_entries = amount("encoded_entries", "Answers kept in encoded form");
         let images_found = amount("images_found", "Images listed");
         let images_indexed = amount("images_indexed", "Images whose header has been read");
@@ -145,24 +160,29 @@ impl Reading {
         let encoded_hits = counter("encoded_hits", "Answers found in encoded form");
         let encoded_misses = counter("encoded_misses", "Answers not found in encoded form");
         let encoded_evictions = counter("encoded_evictions", "Answers dropped to make room");
-        let account_bytes = Family::default();
-        registry.register(
-            "account_bytes",
-            "Host memory reserved, by account",
-            account_bytes.clone(),
+        let mut by_account = |name: &str, help: &str| {
+            let family = Family::<AccountLabels, Amount>::default();
+            registry.register(name, help, family.clone());
+            family
+        };
+        let account_bytes = by_account("account_bytes", "Host memory reserved, by account");
+        let account_peak_bytes = by_account(
+            "account_peak_bytes",
+            "The most host memory reserved at once, by account",
         );
-        let type_bytes = Family::default();
-        registry.register(
-            "type_bytes",
-            "Bytes (or files) reserved, by account, type and owner",
-            type_bytes.clone(),
-        );
-        let type_count = Family::default();
-        registry.register(
-            "type_count",
-            "Objects, by account, type and owner",
-            type_count.clone(),
-        );
+        let mut by_type = |name: &str, what: &str| {
+            let family = Family::<TypeLabels, Amount>::default();
+            registry.register(
+                name,
+                format!("{what}, by account, type and owner"),
+                family.clone(),
+            );
+            family
+        };
+        let type_bytes = by_type("type_bytes", "Bytes (or files) reserved");
+        let type_count = by_type("type_count", "Objects");
+        let type_peak = by_type("type_peak", "The most bytes (or files) reserved at once");
+        let type_wasted = by_type("type_wasted", "Reserved bytes that serve for nothing");
         let image_cache = Family::default();
         registry.register(
             "image_cache",
@@ -174,16 +194,40 @@ impl Reading {
             registry.register(name, help, family.clone());
             family
         };
+        let limit = by_resource("budget_limit", "Limit of the budget: bytes, or files");
+        let live = by_resource("budget_live", "Reserved now: bytes, or files");
+        let peak = by_resource("budget_peak", "The most reserved at once: bytes, or files");
+        let idle = by_resource(
+            "budget_idle",
+            "Reserved, and could be reclaimed: bytes, or files",
+        );
+        let mut count_by_resource = |name: &str, help: &str| {
+            let family = Family::<ResourceLabels, Counter>::default();
+            registry.register(name, help, family.clone());
+            family
+        };
         Self {
-            limit: by_resource("budget_limit", "Limit of the budget: bytes, or files"),
-            live: by_resource("budget_live", "Reserved now: bytes, or files"),
-            peak: by_resource("budget_peak", "The most reserved at once: bytes, or files"),
+            limit,
+            live,
+            peak,
+            idle,
+            overdrafts: count_by_resource(
+                "budget_overdrafts",
+                "Reservations that went beyond the limit",
+            ),
+            refusals: count_by_resource("budget_refusals", "Reservations that were refused"),
             registry,
             account_bytes,
+            account_peak_bytes,
             type_bytes,
             type_count,
+            type_peak,
+            type_wasted,
             resident_bytes,
             unaccounted_bytes,
+            file_bytes,
+            allocator_bytes,
+            unclassified_bytes,
             image_cache,
             encoded_entries,
             encoded_hits,
@@ -209,13 +253,24 @@ impl Reading {
         }
         for row in &ledger.accounts {
             let account = row.account.name();
+            let labels = AccountLabels { account };
             self.account_bytes
-                .get_or_create(&AccountLabels { account })
+                .get_or_create(&labels)
                 .set(row.live_bytes);
+            self.account_peak_bytes
+                .get_or_create(&labels)
+                .set(row.peak_bytes);
         }
+        let by_type = [
+            &self.type_bytes,
+            &self.type_count,
+            &self.type_peak,
+            &self.type_wasted,
+        ];
         // Rows of owners that are gone must not stay.
-        self.type_bytes.clear();
-        self.type_count.clear();
+        for family in by_type {
+            family.clear();
+        }
         for row in &ledger.types {
             let labels = TypeLabels {
                 account: row.account.name(),
@@ -223,22 +278,38 @@ impl Reading {
                 owner: row.owner.clone(),
                 resource: row.resource.clone(),
             };
-            self.type_bytes.get_or_create(&labels).set(row.live_bytes);
-            self.type_count.get_or_create(&labels).set(row.count);
+            let figures = [row.live_bytes, row.count, row.peak_bytes, row.wasted_bytes];
+            for (family, figure) in by_type.iter().zip(figures) {
+                family.get_or_create(&labels).set(figure);
+            }
         }
-        let rows = [
-            ("host", ledger.host),
-            ("disk", ledger.disk),
-            ("files", ledger.files),
+        let of_process = [
+            (Resource::Host, ledger.host),
+            (Resource::Disk, ledger.disk),
+            (Resource::Files, ledger.files),
         ];
-        for (resource, row) in rows {
-            let labels = ResourceLabels { resource };
+        let of_devices = ledger
+            .devices
+            .iter()
+            .map(|row| (Resource::Device(row.device), row.memory));
+        for (resource, row) in of_process.into_iter().chain(of_devices) {
+            let labels = ResourceLabels {
+                resource: resource.label(),
+            };
             self.limit.get_or_create(&labels).set(row.limit_bytes);
             self.live.get_or_create(&labels).set(row.live_bytes);
             self.peak.get_or_create(&labels).set(row.peak_bytes);
+            self.idle.get_or_create(&labels).set(row.idle_bytes);
+            raise(&self.overdrafts.get_or_create(&labels), row.overdrafts);
+            raise(&self.refusals.get_or_create(&labels), row.refusals);
         }
-        self.resident_bytes.set(ledger.process.resident_bytes);
-        self.unaccounted_bytes.set(ledger.process.unaccounted_bytes);
+        let process = &ledger.process;
+        self.resident_bytes.set(process.resident_bytes);
+        self.unaccounted_bytes.set(process.unaccounted_bytes);
+        self.file_bytes.set(process.file_bytes);
+        self.allocator_bytes
+            .set(process.allocator_bytes.unwrap_or(0));
+        self.unclassified_bytes.set(process.unclassified_bytes);
         self.encoded_entries.set(encoded.entries);
         raise(&self.encoded_hits, encoded.hits);
         raise(&self.encoded_misses, encoded.misses);
@@ -291,10 +362,12 @@ mod tests {
     fn the_text_says_who_holds_what_and_what_was_answered() {
         let bank = Bank::builder()
             .host_bytes(1 << 20)
+            .device_bytes(0, 1 << 20)
             .build()
             .expect("limits that fit");
         let holder = bank.holder(Account::Tiles, "tile", "a \"quoted\" name");
         let reservation = holder.try_reserve(4096).expect("room");
+        assert!(holder.try_reserve(2 << 20).is_err());
         let metrics = Metrics::default();
         metrics.answered(Route::Image, StatusCode::OK, Duration::from_millis(2));
         let scan = ScanState {
@@ -318,6 +391,9 @@ mod tests {
             "pixelbank_request_seconds_count{route=\"Image\"} 1",
             "pixelbank_account_bytes{account=\"tiles\"} 4096",
             "pixelbank_budget_limit{resource=\"host\"} 1048576",
+            "pixelbank_account_peak_bytes{account=\"tiles\"} 4096",
+            "pixelbank_budget_refusals_total{resource=\"host\"} 1",
+            "pixelbank_budget_live{resource=\"device 0\"} 0",
             "pixelbank_encoded_hits_total 5",
             "pixelbank_image_cache_total{what=\"tiles_made\"} 0",
             "pixelbank_images_found 7",

@@ -163,6 +163,24 @@ fn the_ledger_is_told() {
 }
 
 #[test]
+fn a_mark_is_set_by_the_own_page_alone() {
+    let folder = folder_with(&[]);
+    let server = serve(folder.path());
+    assert!(server.get("/api/ledger").json()["mark"].is_null());
+    let elsewhere = [("Sec-Fetch-Site", "cross-site")];
+    assert_eq!(server.ask("POST", "/api/mark", &elsewhere).status, 403);
+    assert_eq!(server.get("/api/mark").status, 405);
+    let mark = server.ask("POST", "/api/mark", &[]).json();
+    assert_eq!(mark["generation"], 1);
+    let ledger = server.get("/api/ledger").json();
+    assert_eq!(ledger["mark"], mark);
+    let events = ledger["events"].as_array().expect("events");
+    assert!(events.iter().any(|event| event["kind"] == "marked"));
+    let types = ledger["types"].as_array().expect("types");
+    assert!(types.iter().all(|row| row["since_mark"]["generation"] == 1));
+}
+
+#[test]
 fn names_from_elsewhere_and_bodies_are_refused() {
     let folder = folder_with(&[]);
     let server = serve(folder.path());

@@ -1,7 +1,7 @@
 //! One memory budget over everything that an image-hungry program holds.
 //!
 //! This crate gathers the parts under one name; each can be used alone as `pixelbank-memory`, `pixelbank-image`,
-//! `pixelbank-codec`, `pixelbank-cache`, `pixelbank-pipeline`, `pixelbank-mesh` and `pixelbank-server`. A [`Bank`](memory::Bank) is the
+//! `pixelbank-codec`, `pixelbank-cache`, `pixelbank-pipeline`, `pixelbank-mesh`, `pixelbank-analyzer` and `pixelbank-server`. A [`Bank`](memory::Bank) is the
 //! budget; a [`Cache`](cache::Cache) reads any region of any image within it; a [`Renderer`](pipeline::render::Renderer)
 //! makes pictures of such regions.
 //!
@@ -20,6 +20,7 @@
 //! The program of the same name serves a folder of photographs: `pixelbank serve PHOTOS`.
 #![forbid(unsafe_code)]
 
+pub use pixelbank_analyzer as analyzer;
 pub use pixelbank_cache as cache;
 pub use pixelbank_codec as codec;
 pub use pixelbank_image as image;

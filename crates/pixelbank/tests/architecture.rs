@@ -12,6 +12,7 @@ use serde_json::Value;
 /// Each crate, lowest first, with those of our crates that it may know.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("pixelbank-memory", &[]),
+    ("pixelbank-analyzer", &["pixelbank-memory"]),
     ("pixelbank-image", &["pixelbank-memory"]),
     ("pixelbank-mesh", &["pixelbank-memory"]),
     ("pixelbank-codec", &["pixelbank-image", "pixelbank-memory"]),
@@ -38,12 +39,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pixelbank-cache",
             "pixelbank-codec",
             "pixelbank-image",
+            "pixelbank-analyzer",
             "pixelbank-memory",
         ],
     ),
     (
         "pixelbank-python",
         &[
+            "pixelbank-analyzer",
             "pixelbank-mesh",
             "pixelbank-pool",
             "pixelbank-cache",
@@ -63,6 +66,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pixelbank-pool",
             "pixelbank-mesh",
             "pixelbank-image",
+            "pixelbank-analyzer",
             "pixelbank-memory",
         ],
     ),
