@@ -56,7 +56,7 @@ setup-bench:
 ## Checking it
 
 .PHONY: test
-test: test-begin setup lint web-test rust-test doc-test oiio iiif python e2e ## Set up, then every gate and every test
+test: test-begin setup lint web-test rust-test doc-test oiio iiif python terminal e2e ## Set up, then every gate and every test
 	@python3 scripts/recap.py
 
 .PHONY: test-begin
@@ -111,11 +111,13 @@ python-docs: python ## The Python package's reference: target/python/docs
 wheel: ## The Python package as it is released: target/wheels
 	@$(STEP) wheel scripts/python.sh wheel
 
-.PHONY: oiio iiif e2e
+.PHONY: oiio iiif terminal e2e
 oiio: program ## Pixels of every kind of file, compared with OpenImageIO's
 	@$(STEP) oiio python tests/oiio/run.py $(PROGRAM)
 iiif: program ## The official IIIF validator, five rounds, versions 2 and 3
 	@$(STEP) iiif python tests/iiif/run.py $(PROGRAM)
+terminal: program ## `pixelbank top` in a real terminal
+	@$(STEP) terminal python tests/terminal/run.py $(PROGRAM)
 e2e: program ## The page in a real browser
 	@$(STEP) e2e python tests/e2e/run.py $(PROGRAM)
 

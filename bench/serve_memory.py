@@ -2,6 +2,7 @@
 """Resident size with --memory 128M while eight clients browse 200 large pictures and zoom into each to the pixel."""
 import json
 import random
+import statistics
 import threading
 import time
 from collections import Counter
@@ -73,6 +74,26 @@ def one_client(port, number, identifiers, counts):
             all_of(zoom_paths(json.loads(body), identifier, chance), tries=5, pause_s=0.9)
 
 
+class Residue:
+    """What part of the resident size neither the books nor the system nor the allocator explains, each half second."""
+
+    def __init__(self, server):
+        self.percent = []
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._look, args=(server.url('/api/ledger?history=0'),))
+        self._thread.start()
+
+    def _look(self, url):
+        while not self._end.wait(0.5):
+            process = get_json(url)['process']
+            self.percent.append(100 * process['unclassified_bytes'] / process['resident_bytes'])
+
+    def stop(self):
+        self._end.set()
+        self._thread.join()
+        return self.percent
+
+
 def measure(limit):
     with Server(data.two_hundred(), '--memory', f'{limit}M') as server:
         watch = Watch(server.pid)
@@ -81,6 +102,7 @@ def measure(limit):
         broken = [image['path'] for image in images if image['error']]
         identifiers = [image['id'] for image in images]
         totals = [Counter() for _ in range(CLIENTS)]
+        residue = Residue(server)
         start = time.monotonic()
         threads = [
             threading.Thread(target=one_client, args=(server.port, number, identifiers, totals[number]))
@@ -91,10 +113,12 @@ def measure(limit):
         for thread in threads:
             thread.join()
         seconds = time.monotonic() - start
+        unclassified = residue.stop()
         counts = sum(totals, Counter())
         ledger = get_json(server.url('/api/ledger?history=0'))
         details = {key: value for key, value in counts.items() if key[0].isdigit()}
         return {
+            'unclassified_percent': statistics.median(unclassified), 'most_unclassified_percent': max(unclassified),
             'files': len(images), 'broken': len(broken), 'peak_bytes': watch.stop(),
             'ledger_peak_bytes': ledger['host']['peak_bytes'], 'overdrawn_bytes': ledger['host']['overdrawn_bytes'],
             'answered': counts['answered'], 'again': counts['told to come again'],
@@ -112,6 +136,7 @@ def main():
             'budget, MiB': limit, 'files': runs[0]['files'],
             'peak resident, MiB': take('peak_bytes', MIB), 'reach': '≤ 192',
             'peak on the books, MiB': take('ledger_peak_bytes', MIB),
+            'unclassified, % (asked: under 5)': take('unclassified_percent'), 'at most': take('most_unclassified_percent'),
             'answered': take('answered'), 'told to come again (503)': take('again'),
             'can never fit (413)': take('too_large'), 'lost': take('lost'),
             'CPU s': take('cpu_s'), 'seconds': take('seconds'),

@@ -5,7 +5,7 @@ import re
 import sys
 
 STEPS = pathlib.Path("target/steps")
-TEST_STEPS = ["rust-test", "doc-test", "web-test", "oiio", "iiif", "python", "e2e"]
+TEST_STEPS = ["rust-test", "doc-test", "web-test", "oiio", "iiif", "python", "terminal", "e2e"]
 COLORS = re.compile(r"\x1b\[[0-9;]*m")
 # The closing lines of the test runners, each with the number of tests that passed.
 CLOSING_LINES = re.compile(
@@ -15,7 +15,7 @@ CLOSING_LINES = re.compile(
       | Tests\s.*?\b(\d+)\ passed           # vitest
       | (\d+)\ passed\ \(                   # playwright
       | (\d+)\ passed(?:,\ .*)?\ in\     # pytest
-      | (?:iiif|oiio):\ (\d+)\ passed       # tests/iiif/run.py, tests/oiio/run.py
+      | (?:iiif|oiio|terminal):\ (\d+)\ passed       # run.py in tests/iiif, tests/oiio, tests/terminal
     )""",
     re.VERBOSE | re.MULTILINE,
 )

@@ -35,6 +35,7 @@ missing_packages() {
     case $purpose in
     test)
         has chromium || echo chromium
+        has tmux || echo tmux
         has python3 || echo python3
         python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
         # The IIIF validator loads it.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use pixelbank_cache::{CacheOptions, FileSource, Image};
 use pixelbank_codec::{Limits, Metadata, Region};
 use pixelbank_image::Size;
-use pixelbank_memory::{Account, Config, Resource};
+use pixelbank_memory::{Account, Config, Pressure, Resource};
 use pixelbank_pool::Pool;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -52,7 +52,7 @@ impl PyBank {
 #[pymethods]
 impl PyBank {
     #[new]
-    #[pyo3(signature = (host=None, *, scratch=None, open_files=None, devices=None, accounts=None, pool=None, search=Vec::new(), missing=None, tile=None, threads=None, retries=0, max_failures=None, share_identical=false, scratch_dir=None, watch_pressure=false))]
+    #[pyo3(signature = (host=None, *, scratch=None, open_files=None, devices=None, accounts=None, pool=None, search=Vec::new(), missing=None, tile=None, threads=None, retries=0, max_failures=None, share_identical=false, scratch_dir=None, watch_pressure=false, publish=true))]
     #[allow(clippy::too_many_arguments)]
     fn new(
         py: Python<'_>,
@@ -71,6 +71,7 @@ impl PyBank {
         share_identical: bool,
         scratch_dir: Option<PathBuf>,
         watch_pressure: bool,
+        publish: bool,
     ) -> PyResult<Self> {
         let mut config =
             Config::load().map_err(|error| errors::ArgumentError::new_err(error.to_string()))?;
@@ -126,6 +127,7 @@ impl PyBank {
                 cache,
                 pool,
                 watches_pressure: watch_pressure,
+                is_published: publish,
             }
         })?;
         Ok(Self {
@@ -399,6 +401,30 @@ impl PyBank {
         let bank = self.share.even_closed()?.bank.clone();
         let ledger = py.detach(move || bank.ledger());
         Ok(serde_json::to_string(&ledger).expect("plain figures"))
+    }
+
+    /// What happened to the budget, as JSON.
+    fn _events(&self) -> PyResult<String> {
+        let events = self.share.even_closed()?.bank.events();
+        Ok(serde_json::to_string(&events).expect("plain figures"))
+    }
+
+    /// Sets a mark, and says which: the ledger tells from now on what was taken since.
+    fn mark(&self) -> PyResult<u32> {
+        Ok(self.core()?.bank.mark().generation)
+    }
+
+    /// Notes what is held now, from which the ledger tells growth: to be called about once a second.
+    fn sample(&self, py: Python<'_>) -> PyResult<()> {
+        let bank = self.core()?.bank.clone();
+        py.detach(move || bank.sample());
+        Ok(())
+    }
+
+    /// How short the system is of memory: `none`, `moderate`, `high` or `critical`; None unless that is watched.
+    #[getter]
+    fn pressure(&self) -> PyResult<Option<&'static str>> {
+        Ok(self.core()?.bank.pressure().map(Pressure::name))
     }
 
     /// What the cache did, as JSON.

@@ -23,6 +23,9 @@ pub struct Core {
     pub encoded: Holder,
     is_closed: AtomicBool,
     _pressure: Option<PressureMonitor>,
+    /// Lets other processes look at the ledger, until it is closed.
+    #[cfg(unix)]
+    published: Mutex<Option<pixelbank_analyzer::Published>>,
 }
 
 /// Beside the limits.
@@ -30,6 +33,7 @@ pub struct Options {
     pub cache: CacheOptions,
     pub pool: pixelbank_pool::PoolBuilder,
     pub watches_pressure: bool,
+    pub is_published: bool,
 }
 
 impl Core {
@@ -45,6 +49,12 @@ impl Core {
             .watches_pressure
             .then(|| PressureMonitor::start(bank, PressureSources::discover()))
             .transpose()?;
+        bank.watch_allocator(|| crate::heap::_c_allocator().1 as u64);
+        // Where the system does not let it be shown, it works all the same.
+        #[cfg(unix)]
+        let published = options
+            .is_published
+            .then(|| pixelbank_analyzer::publish(bank).ok());
         Ok(Self {
             cache: Cache::new(bank, options.cache)
                 .map_err(|error| errors::from_cache(py, &error))?,
@@ -57,12 +67,16 @@ impl Core {
             bank: bank.clone(),
             is_closed: AtomicBool::new(false),
             _pressure: pressure,
+            #[cfg(unix)]
+            published: Mutex::new(published.flatten()),
         })
     }
 
     /// Gives up what is idle, and refuses what is asked for from now on.
     pub fn close(&self) {
         self.is_closed.store(true, Ordering::Relaxed);
+        #[cfg(unix)]
+        drop(self.published.lock().take());
         self.sources.clear();
         self.cache.invalidate_all();
         self.pool.clear(pixelbank_pool::Scope::AllThreads);

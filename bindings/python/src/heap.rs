@@ -295,3 +295,13 @@ pub fn _c_allocator() -> (usize, usize) {
     #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
     (0, 0)
 }
+
+/// Has the C library's allocator give back what it keeps free, where it can.
+#[pyfunction]
+pub fn _c_trim(py: Python<'_>) {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: looks for free pages under the allocator's own locks, and needs nothing.
+    py.detach(|| unsafe { libc::malloc_trim(0) });
+    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+    let _ = py;
+}

@@ -30,7 +30,7 @@ mod native {
     #[pymodule_export]
     use crate::bank::PyBank;
     #[pymodule_export]
-    use crate::heap::{_c_allocator, _walk};
+    use crate::heap::{_c_allocator, _c_trim, _walk};
     #[pymodule_export]
     use crate::image::PyImage;
     #[pymodule_export]

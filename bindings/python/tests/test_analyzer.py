@@ -5,6 +5,8 @@ import json
 import subprocess
 import sys
 
+import numpy as np
+import pixelbank
 import pytest
 from pixelbank import analyzer
 
@@ -101,9 +103,49 @@ def test_a_report_has_both_worlds(bank, png):
     assert sum(row["used"] * row["block_bytes"] for row in figures["allocators"]["classes"]) == figures["allocators"]["used"]
     assert 0 < report.unclassified_bytes < report.resident_bytes
     text = str(report)
-    for part in ["pool/tensor", "Python objects", "file backed", "unclassified"]:
+    for part in ["pool/tensor", "other types", "file backed", "unclassified", "average", "wasted"]:
         assert part in text
+    rows = report.rows()
+    assert sum(row["bytes"] for row in rows if row["owner"] == "Python") == figures["heap"]["bytes"]
+    assert len(report.to_dataframe()) == len(rows) == len(report.to_csv().splitlines()) - 1
     json.dumps(figures)
+
+
+def test_rows_are_sorted_by_any_column():
+    heap = analyzer.heap()
+    for by in ("count", "bytes", "average"):
+        figures = [getattr(row, by) for row in heap.sorted(by).rows]
+        assert figures == sorted(figures, reverse=True)
+    names = [row.name for row in heap.sorted("name").rows]
+    assert names == sorted(names)
+    with pytest.raises(ValueError, match="by: 'age'"):
+        heap.sorted("age")
+    assert heap.to_csv().splitlines()[0] == "name,count,bytes,advice"
+
+
+def test_what_is_released_is_told_step_by_step(bank):
+    tensor = pixelbank.Tensor((32 << 20,), "uint8", bank=bank)
+    np.from_dlpack(tensor)[:] = 1
+    del tensor
+    cycle = [bytearray(b"x" * (24 << 20))]
+    cycle.append(cycle)
+    del cycle
+    released = analyzer.release(bank)
+    assert released.collected >= 23 << 20
+    assert released.trimmed >= 31 << 20
+    assert released.bytes == released.collected + released.trimmed + released.returned
+    assert analyzer.release(bank).trimmed < 1 << 20
+
+
+def test_allocators_say_what_pins_their_memory():
+    text = str(analyzer.allocator())
+    assert "Python's small objects" in text
+    assert "C library" in text
+    kept = [(float(n), str(n)) for n in range(400_000)]
+    # Every hundredth stays, and with it all arenas.
+    kept = kept[::100]
+    assert any("lie free between small objects" in advice for advice in analyzer.allocator().advice)
+    del kept
 
 
 def test_snapshots_are_kept_and_compared(bank, png):

@@ -2,7 +2,9 @@
 
 import asyncio
 import gc
+import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -49,6 +51,60 @@ def test_the_ledger_is_a_table(bank, png):
     assert frame.loc[frame.type == "tile", "live_bytes"].sum() == ledger.account("tiles")
     with pytest.raises(KeyError):
         ledger.account("nothing")
+
+
+def test_growth_waste_and_what_came_since_a_mark_are_told(bank):
+    def row():
+        return next(row for row in bank.ledger().to_dict()["types"] if row["type"] == "tensor")
+
+    tensor = pixelbank.Tensor((100,), "uint8", bank=bank)
+    assert row()["since_mark"] is None
+    assert "since mark" not in str(bank.ledger())
+    bank.sample()
+    assert bank.mark() == 1
+    other = pixelbank.Tensor((300, 300), "uint8", bank=bank)
+    assert row()["since_mark"] == {"generation": 1, "count": 1, "live_bytes": row()["live_bytes"] - 4096}
+    assert "since mark" in str(bank.ledger())
+    assert bank.ledger().to_csv().startswith("account,type,owner,resource,count,live_bytes")
+    del tensor, other
+
+
+def test_what_happened_is_listed(bank):
+    with pytest.raises(pixelbank.OutOfBudgetError):
+        pixelbank.Tensor((1 << 30,), "uint8", bank=bank)
+    bank.trim()
+    bank.mark()
+    events = bank.events()
+    assert [event["kind"] for event in events][-2:] == ["trimmed", "marked"]
+    refused = next(event for event in events if event["kind"] == "refused")
+    assert refused["account"] == "pool"
+    assert refused["amount"] >= 1 << 30
+
+
+def test_pressure_is_told_where_it_is_watched(bank):
+    assert bank.pressure is None
+    with pixelbank.Bank("1M", watch_pressure=True) as watching:
+        assert watching.pressure in ("none", "moderate", "high", "critical")
+
+
+def ask(path, request):
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+        client.sendall(request + b"\n")
+        return json.loads(b"".join(iter(lambda: client.recv(65536), b"")))
+
+
+def test_other_processes_can_look_at_it_until_it_is_closed(tmp_path, monkeypatch, png):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    with pixelbank.Bank("8M") as bank, pixelbank.Bank("4M", publish=False):
+        (path,) = (tmp_path / "pixelbank").iterdir()
+        assert path.name.startswith(f"{os.getpid()}-")
+        kept = bank.read(png)
+        view = ask(path, b"view")
+        assert view["host"]["limit_bytes"] == 8 << 20
+        assert sum(row["live_bytes"] for row in view["types"]) >= kept.nbytes
+        assert ask(path, b"mark")["generation"] == 1
+    assert not path.exists()
 
 
 def test_what_cannot_fit_is_refused_with_the_figures(bank):

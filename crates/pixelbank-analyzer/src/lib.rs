@@ -24,10 +24,12 @@ pub mod picture;
 pub mod publish;
 mod snapshot;
 mod table;
+mod tree;
 mod view;
 
 #[cfg(unix)]
 pub use publish::{Publication, Published, publish};
 pub use snapshot::{Change, Diff, Snapshot, SnapshotError};
 pub use table::{Column, Row, Table};
+pub use tree::Tree;
 pub use view::{View, ViewHistory};

@@ -1,6 +1,6 @@
 //! Ledgers that other processes of the same user can read: a socket for each bank, by the process's number.
 //!
-//! A client sends one line, `view` or `mark`, and gets one line of JSON. Nothing is computed unless somebody asks.
+//! A client sends one line, `view`, `mark` or `traces`, and gets one line of JSON. Nothing is computed unless somebody asks.
 
 use std::fmt;
 use std::fs::{self, DirBuilder};
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use pixelbank_memory::{Bank, Mark};
+use pixelbank_memory::{Bank, Mark, Trace};
 use serde::de::DeserializeOwned;
 
 use crate::View;
@@ -86,6 +86,7 @@ fn answer(client: UnixStream, bank: &Bank) -> io::Result<()> {
             serde_json::to_string(&View::of(bank, None))
         }
         "mark" => serde_json::to_string(&bank.mark()),
+        "traces" => serde_json::to_string(&bank.traces()),
         _ => return Err(io::ErrorKind::InvalidInput.into()),
     };
     (&client).write_all(json.map_err(io::Error::other)?.as_bytes())
@@ -217,6 +218,14 @@ impl Publication {
         self.ask("mark")
     }
 
+    /// The bank's large reservations, and where they were made.
+    ///
+    /// # Errors
+    /// As [`view`](Self::view).
+    pub fn traces(&self) -> io::Result<Vec<Trace>> {
+        self.ask("traces")
+    }
+
     fn ask<T: DeserializeOwned>(&self, request: &str) -> io::Result<T> {
         let mut stream = UnixStream::connect(&self.path)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -266,6 +275,10 @@ mod tests {
         assert_eq!(found[0].mark().unwrap().generation, 1);
         assert_eq!(one.ledger().mark.map(|mark| mark.generation), Some(1));
         assert_eq!(two.ledger().mark, None);
+        two.trace_from(Some(1));
+        let holder = two.holder(Account::Pool, "tensor", "");
+        let _tensor = holder.try_reserve(5).unwrap();
+        assert_eq!(found[1].traces().unwrap(), two.traces());
         drop(published);
         assert!(found[0].view().is_err());
         assert_eq!(Publication::all_in(&folder).unwrap(), []);

@@ -72,13 +72,19 @@ mod tests {
             .unwrap();
         let mut value = serde_json::to_value(View::of(&bank, None)).unwrap();
         let newer = ["events", "mark", "pressure"];
-        newer.map(|name| value.as_object_mut().unwrap().remove(name).unwrap());
+        for name in newer {
+            value.as_object_mut().unwrap().remove(name).unwrap();
+        }
         let row = value["types"][0].as_object_mut().unwrap();
         let newer = ["wasted_bytes", "growth_bytes_per_minute", "since_mark"];
-        newer.map(|name| row.remove(name).unwrap());
+        for name in newer {
+            row.remove(name).unwrap();
+        }
         let process = value["process"].as_object_mut().unwrap();
         let newer = ["file_bytes", "allocator_bytes", "unclassified_bytes"];
-        newer.map(|name| process.remove(name).unwrap());
+        for name in newer {
+            process.remove(name).unwrap();
+        }
         let view: View = serde_json::from_value(value).unwrap();
         assert_eq!(view.ledger.types[0].growth_bytes_per_minute, None);
         assert_eq!(view.ledger.types[0].live_bytes, 1);

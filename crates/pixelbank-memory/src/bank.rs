@@ -9,6 +9,7 @@ use crate::sync::{Condvar, Mutex, RwLock};
 use crate::books::{Books, Place, Refusal};
 use crate::events::Events;
 use crate::history::Ring;
+use crate::trace::{Taken, Trace, Traces};
 use crate::{
     Account, Cancel, DeviceRow, Error, Event, EventKind, History, Holder, Ledger, Mark, Pressure,
     ProcessRow, Reclaim, Resource, Shortage, Wait, process,
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
     history: Mutex<Ring>,
     events: Mutex<Events>,
     pressure: Mutex<Option<Pressure>>,
+    pub(crate) traces: Traces,
     started: Instant,
 }
 
@@ -145,6 +147,7 @@ impl BankBuilder {
             history: Mutex::new(Ring::default()),
             events: Mutex::new(Events::default()),
             pressure: Mutex::new(None),
+            traces: Traces::default(),
             started: Instant::now(),
         })))
     }
@@ -324,6 +327,18 @@ impl Bank {
     /// What happened to the budget lately, oldest first: the last 256 events.
     pub fn events(&self) -> Vec<Event> {
         self.0.events.lock().list()
+    }
+
+    /// Has every reservation of so many bytes and more remember where it is made, which takes some 10 µs each; `None` stops
+    /// that. Those made before are not known.
+    pub fn trace_from(&self, bytes: Option<u64>) {
+        self.0.traces.set(bytes);
+    }
+
+    /// The reservations that are held and remember where they were made, the largest first. Putting stacks into words takes
+    /// milliseconds each.
+    pub fn traces(&self) -> Vec<Trace> {
+        self.0.traces.list()
     }
 
     /// How short memory was when a [`PressureMonitor`](crate::PressureMonitor) last looked; `None` where none was started.
@@ -598,6 +613,12 @@ impl Shared {
 
     pub fn waste(&self, place: Place, more: u64, less: u64) {
         self.state.lock().books.waste(place, more, less);
+    }
+
+    /// Another handle to an open line, for a reservation that remembers where it is made.
+    pub fn open_again(&self, place: Place, amount: u64) -> Option<Taken> {
+        let row = self.state.lock().books.open_again(place)?;
+        Some(Taken::here(place.account, row, amount))
     }
 
     pub fn close(&self, place: Place) {

@@ -198,6 +198,14 @@ impl Books {
         Place { pool, account, row }
     }
 
+    /// Another handle to a row that is open, and what the row is of: resource, kind, owner.
+    pub fn open_again(&mut self, place: Place) -> Option<(String, String, String)> {
+        let resource = self.pools[place.pool].resource.label();
+        let row = self.rows[place.row].as_mut()?;
+        row.holders += 1;
+        Some((resource, row.key.kind.clone(), row.key.owner.clone()))
+    }
+
     /// The last handle of a holder has gone, and with it (each reservation being a handle) all that it held.
     pub fn close_row(&mut self, place: Place) {
         let Some(row) = &mut self.rows[place.row] else {

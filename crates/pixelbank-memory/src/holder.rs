@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use crate::bank::Shared;
 use crate::books::Place;
+use crate::trace::Taken;
 use crate::{Account, Buffer, Error, Wait};
 
 /// A line of the ledger: an account, a type of object and an owner. Whoever allocates keeps one and reserves through
@@ -10,9 +11,11 @@ use crate::{Account, Buffer, Error, Wait};
 #[derive(Clone)]
 pub struct Holder(Arc<Line>);
 
-struct Line {
+pub(crate) struct Line {
     bank: Arc<Shared>,
     place: Place,
+    /// Where the one reservation of this line was made, if that was asked for: such a reservation has a line of its own.
+    pub taken: Option<Taken>,
 }
 
 impl Drop for Line {
@@ -38,6 +41,7 @@ impl Holder {
         Self(Arc::new(Line {
             bank: Arc::clone(bank),
             place,
+            taken: None,
         }))
     }
 
@@ -90,12 +94,30 @@ impl Holder {
     }
 
     fn receipt(&self, amount: u64, generation: u32) -> Reservation {
+        let line = match self.0.bank.traces.wants(amount) {
+            true => self.traced(amount),
+            false => Arc::clone(&self.0),
+        };
         Reservation {
-            line: Arc::clone(&self.0),
+            line,
             amount,
             generation,
             wasted: 0,
         }
+    }
+}
+
+impl Holder {
+    #[cold]
+    fn traced(&self, amount: u64) -> Arc<Line> {
+        let Line { bank, place, .. } = &*self.0;
+        let line = Arc::new(Line {
+            bank: Arc::clone(bank),
+            place: *place,
+            taken: bank.open_again(*place, amount),
+        });
+        bank.traces.add(Arc::downgrade(&line));
+        line
     }
 }
 

@@ -41,6 +41,7 @@ mod reclaim;
 mod scratch;
 mod size;
 pub mod sync;
+mod trace;
 
 pub use account::{Account, Resource};
 pub use bank::{Bank, BankBuilder};
@@ -59,3 +60,4 @@ pub use process::{available_memory, peak_resident_bytes, resident_bytes};
 pub use reclaim::{Idle, Reclaim};
 pub use scratch::ScratchFile;
 pub use size::{format_bytes, parse_bytes};
+pub use trace::Trace;

@@ -28,6 +28,16 @@ pub enum Pressure {
 }
 
 impl Pressure {
+    /// The name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Moderate => "moderate",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+
     /// The part of idle memory to give back.
     pub const fn trim_fraction(self) -> f64 {
         match self {

@@ -520,6 +520,47 @@ fn what_happens_to_the_budget_is_listed() {
     assert!(events.is_sorted_by_key(|event| event.time_ms));
 }
 
+#[inline(never)]
+fn a_place_that_takes_much(holder: &Holder) -> Reservation {
+    holder.try_reserve(50 * KIB).unwrap()
+}
+
+#[test]
+fn large_reservations_say_where_they_were_made_while_that_is_wanted() {
+    let bank = bank(500 * KIB);
+    let holder = bank.holder(Account::Bitmaps, "bitmap", "scene");
+    let before = a_place_that_takes_much(&holder);
+    bank.trace_from(Some(20 * KIB));
+    let small = holder.try_reserve(KIB).unwrap();
+    let mut large = a_place_that_takes_much(&holder);
+    let larger = holder.try_reserve(60 * KIB).unwrap();
+    bank.trace_from(None);
+    let after = a_place_that_takes_much(&holder);
+    let traces = bank.traces();
+    assert_eq!(
+        traces.iter().map(|trace| trace.bytes).collect::<Vec<_>>(),
+        [60 * KIB, 50 * KIB]
+    );
+    let trace = &traces[1];
+    assert_eq!(
+        (trace.account, trace.kind.as_str(), trace.owner.as_str()),
+        (Account::Bitmaps, "bitmap", "scene")
+    );
+    assert!(
+        trace.stack.contains("a_place_that_takes_much"),
+        "{}",
+        trace.stack
+    );
+    assert!(!traces[0].stack.contains("a_place_that_takes_much"));
+    // Its row is the same as that of the others, and outlives the holder with it.
+    let part = large.split(10 * KIB);
+    drop((holder, before, small, larger, after, large));
+    assert_eq!(bank.traces().len(), 1, "a part of it is held still");
+    assert_eq!(bank.ledger().types[0].live_bytes, 10 * KIB);
+    drop(part);
+    assert_eq!((bank.traces().len(), bank.ledger().types.len()), (0, 0));
+}
+
 #[test]
 fn what_is_resident_beside_the_books_is_split() {
     let bank = bank(1 << 20);

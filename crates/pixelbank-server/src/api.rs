@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{StatusCode, Uri};
 use pixelbank_analyzer::View;
-use pixelbank_memory::{Cancel, Mark};
+use pixelbank_memory::{Cancel, Mark, Trace};
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{Body, CancelOnDrop, HttpError, NOSNIFF, text};
@@ -32,6 +32,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/image/{*id}", get(image))
         .route("/api/ledger", get(ledger))
         .route("/api/mark", post(mark))
+        .route("/api/traces", get(traces))
         .route("/api/rescan", post(rescan))
         .route("/metrics", get(prometheus))
         .route("/healthz", get(|| async { "ok" }))
@@ -314,6 +315,12 @@ async fn ledger(
 async fn mark(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Fresh<Mark>, ApiError> {
     refuse_other_sites(&headers)?;
     Ok(Fresh(app.bank.mark()))
+}
+
+async fn traces(State(app): State<Arc<App>>) -> Result<Fresh<Vec<Trace>>, ApiError> {
+    let bank = app.bank.clone();
+    let traces = app.workers.run(move || bank.traces()).await;
+    Ok(Fresh(traces.ok_or_else(images::failed)?))
 }
 
 /// Browsers say where a request comes from; a page from elsewhere has no business with what changes something.

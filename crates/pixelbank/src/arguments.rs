@@ -1,5 +1,6 @@
 //! The command line.
 
+mod analyze;
 mod mesh;
 
 use std::net::IpAddr;
@@ -10,6 +11,7 @@ use pixelbank::cache::Policy;
 use pixelbank::image::Rect;
 use pixelbank::memory::{Bank, Config, parse_bytes};
 
+pub use analyze::{Ledger, Target, Top};
 pub use mesh::{AxisName, Merge, Mesh, MeshConvert, MeshInfo, MeshSlice};
 
 /// Serve, describe and scale pictures inside a memory budget.
@@ -72,6 +74,8 @@ impl Budget {
             );
         }
         let bank = config.open()?;
+        #[cfg(all(target_os = "linux", target_env = "gnu"))]
+        bank.watch_allocator(crate::unused::unused_bytes);
         Ok(Means { bank, scratch_dir })
     }
 }
@@ -91,6 +95,10 @@ pub enum Command {
     /// Describe, convert and slice 3D models
     #[command(subcommand)]
     Mesh(Mesh),
+    /// Say who holds what in a server or any process that uses Pixelbank
+    Ledger(Ledger),
+    /// Watch who holds what in a server or any process that uses Pixelbank
+    Top(Top),
     /// Measure on this machine, with your own files
     #[command(subcommand)]
     Bench(Bench),
@@ -133,6 +141,9 @@ pub struct Serve {
     /// Believe X-Forwarded-Host and X-Forwarded-Proto: only behind a proxy that sets them
     #[arg(long)]
     pub trust_forwarded: bool,
+    /// Remember where reservations of this size and more are made, for `pixelbank ledger --stacks`
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub stacks_from: Option<u64>,
     /// Serve the web page from this folder rather than the one built in
     #[arg(long, value_name = "DIR")]
     pub web: Option<PathBuf>,

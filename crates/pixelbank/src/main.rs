@@ -1,4 +1,5 @@
-//! The program `pixelbank`: serves, describes and scales pictures, and works on meshes, inside a memory budget.
+//! The program `pixelbank`: serves, describes and scales pictures, and works on meshes, inside a memory budget, and shows
+//! who holds what of it.
 //!
 //! Exit codes: 0 all went well, 1 something failed (which, stands on standard error), 2 the command line was wrong.
 
@@ -8,6 +9,8 @@ mod arguments;
 mod commands;
 mod interrupt;
 mod progress;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod unused;
 
 use std::process::ExitCode;
 
@@ -25,6 +28,8 @@ fn main() -> ExitCode {
         Command::Extract(options) => commands::extract::run(&options, budget),
         Command::Sample(options) => commands::sample::run(&options),
         Command::Mesh(mesh) => commands::mesh::run(&mesh, budget),
+        Command::Ledger(options) => commands::ledger::run(&options),
+        Command::Top(options) => commands::top::run(&options),
         Command::Bench(bench) => commands::bench::run(&bench, budget),
         Command::Completions { shell } => commands::shell::completions(shell),
         Command::Man { out } => commands::shell::man(out.as_deref()),

@@ -43,6 +43,7 @@ class Bank(_core.Bank, PoolMethods):
         share_identical: whether files of equal content share their pixels.
         scratch_dir: where scratch files are made.
         watch_pressure: whether idle memory is given up when the operating system is short of it.
+        publish: whether `pixelbank top` and `pixelbank ledger` of the same user can look at it, by the process's number.
 
     As a context manager it is closed at the end: idle memory goes, what is in use stays valid, later calls raise
     `ClosedError`.
@@ -81,6 +82,12 @@ class Bank(_core.Bank, PoolMethods):
     def ledger(self) -> Ledger:
         """Who holds what now: prints as a table, shows as one in notebooks, and converts to a dict or a DataFrame."""
         return Ledger(json.loads(self._ledger()))
+
+    def events(self) -> list[dict[str, Any]]:
+        """What happened to the budget lately, oldest first, at most 256 events: what was reclaimed, refused, overdrawn, given
+        up; limits and marks that were set. What follows its like within a second or so is one event with a count.
+        """
+        return json.loads(self._events())
 
     def stats(self) -> dict[str, int]:
         """What the image cache did: hits, misses, tiles made and dropped, bytes and nanoseconds spent reading and decoding."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import html
+import io
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
 
 def format_bytes(n: float) -> str:
@@ -41,6 +43,20 @@ def table_html(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
     body = "".join(line(row, "td") for row in rows)
     return f"<table><thead>{line(head, 'th')}</thead><tbody>{body}</tbody></table>"
+
+
+def table_csv(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+    """Comma-separated values, figures as they are."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, names, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def signed_bytes(n: float) -> str:
+    """`+1.5 MiB`, `-20 B`."""
+    return ("-" if n < 0 else "+") + format_bytes(abs(n))
 
 
 @dataclass(frozen=True)
@@ -107,23 +123,30 @@ class Ledger:
 
         return pandas.DataFrame(self._figures["types"])
 
+    def to_csv(self) -> str:
+        """Comma-separated values with a row for each account, type and owner, figures in bytes."""
+        names = ("account", "type", "owner", "resource", "count", "live_bytes", "peak_bytes", "wasted_bytes")
+        return table_csv(self._figures["types"], (*names, "growth_bytes_per_minute"))
+
     def _rows(self) -> list[tuple[str, ...]]:
-        return [
-            (
+        def cells(row: dict[str, Any]) -> tuple[str, ...]:
+            amount = str if row["resource"] == "files" else format_bytes
+            growth = row["growth_bytes_per_minute"]
+            return (
                 row["account"],
                 row["type"],
                 row["owner"],
                 row["resource"],
                 str(row["count"]),
-                *(
-                    (f"{row['live_bytes']}", f"{row['peak_bytes']}")
-                    if row["resource"] == "files"
-                    else (format_bytes(row["live_bytes"]), format_bytes(row["peak_bytes"]))
-                ),
+                amount(row["live_bytes"]),
+                amount(row["peak_bytes"]),
+                amount(row["wasted_bytes"]) if row["wasted_bytes"] else "",
+                signed_bytes(growth) if growth else "",
+                amount(row["since_mark"]["live_bytes"]) if row["since_mark"] else "",
             )
-            for row in sorted(self._figures["types"], key=lambda row: -row["live_bytes"])
-            if row["peak_bytes"]
-        ]
+
+        types = sorted(self._figures["types"], key=lambda row: -row["live_bytes"])
+        return [cells(row) for row in types if row["peak_bytes"]]
 
     def _title(self) -> str:
         host = self.host
@@ -131,13 +154,18 @@ class Ledger:
         resident = format_bytes(self.resident_bytes)
         return f"{host.live} of {host.limit} held, {idle} of it idle; the process has {resident} resident"
 
-    _HEAD = ("account", "type", "owner", "where", "count", "bytes", "peak")
+    def _table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+        """Head and rows, without columns in which nothing stands."""
+        head = ("account", "type", "owner", "where", "count", "bytes", "peak", "wasted", "a minute", "since mark")
+        rows = self._rows()
+        said = [i for i in range(len(head)) if i < 7 or any(row[i] for row in rows)]
+        return tuple(head[i] for i in said), [tuple(row[i] for i in said) for row in rows]
 
     def __str__(self) -> str:
-        return self._title() + "\n" + table_text(self._HEAD, self._rows(), left=(0, 1, 2, 3))
+        return self._title() + "\n" + table_text(*self._table(), left=(0, 1, 2, 3))
 
     def __repr__(self) -> str:
         return f"<Ledger: {self._title()}>"
 
     def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self._title())}</p>" + table_html(self._HEAD, self._rows())
+        return f"<p>{html.escape(self._title())}</p>" + table_html(*self._table())

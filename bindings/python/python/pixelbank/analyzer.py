@@ -27,18 +27,34 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pixelbank import _core
-from pixelbank._ledger import format_bytes, table_html, table_text
+from pixelbank._ledger import format_bytes, signed_bytes, table_csv, table_html, table_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pixelbank._bank import Bank
 
-__all__ = ["Heap", "Report", "Row", "Snapshot", "assert_no_growth", "diff", "heap", "holders", "report", "snapshot"]
+__all__ = [
+    "Heap",
+    "Released",
+    "Report",
+    "Row",
+    "Snapshot",
+    "allocator",
+    "assert_no_growth",
+    "diff",
+    "heap",
+    "holders",
+    "release",
+    "report",
+    "snapshot",
+]
 
 # Fewer objects than that are not worth a change of their class.
 _MANY = 1000
 _POINTER = 8
+# Less than that unused is not worth a sentence.
+_WORTH = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -120,6 +136,18 @@ class Heap:
             sums[module] = sums.get(module, 0) + row.bytes
         return dict(sorted(sums.items(), key=lambda item: -item[1]))
 
+    def sorted(self, by: str = "bytes") -> Heap:
+        """The same by another column: `name` upwards; `count`, `bytes` or `average` downwards."""
+        if by == "name":
+            return Heap(sorted(self.rows, key=lambda row: row.name))
+        if by not in ("count", "bytes", "average"):
+            raise ValueError(f"by: {by!r}; name, count, bytes or average is wanted")
+        return Heap(sorted(self.rows, key=lambda row: -getattr(row, by)))
+
+    def to_csv(self) -> str:
+        """The rows as comma-separated values."""
+        return table_csv([asdict(row) for row in self.rows], ("name", "count", "bytes", "advice"))
+
     def to_dict(self) -> dict[str, Any]:
         """The rows, as plain values."""
         return {"count": self.count, "bytes": self.bytes, "types": [asdict(row) for row in self.rows]}
@@ -176,11 +204,43 @@ class Allocator:
     classes: list[dict[str, int]] = field(default_factory=list)
     c_used: int = 0
     c_free: int = 0
+    huge_pages: int = 0
 
     @property
     def unused(self) -> int:
         """Held from the system by either, and used for nothing."""
         return max(self.arenas - self.used, 0) + self.c_free
+
+    @property
+    def advice(self) -> list[str]:
+        """What would give unused memory back, in sentences."""
+        found = []
+        if self.c_free > _WORTH:
+            found.append(
+                f"The C library keeps {format_bytes(self.c_free)} free: `analyzer.release()` has it given back, as far as"
+                " whole pages are free."
+            )
+        pinned = self.arenas - self.used - self.free_pools
+        if pinned > _WORTH and pinned > self.used // 4:
+            sparse = max(self.classes, key=lambda row: row["free"] * row["block_bytes"], default=None)
+            size = f", most of it among blocks of {sparse['block_bytes']} bytes" if sparse else ""
+            found.append(
+                f"{format_bytes(pinned)} of Python's arenas lie free between small objects that live{size}. An arena goes back"
+                " when its last object has gone: values that many objects share, arrays in place of objects, native"
+                " containers (tensors, meshes), or a process of its own for what makes them, let it go."
+            )
+        return found
+
+    def __str__(self) -> str:
+        head = ("where", "held", "used", "unused")
+        rows = [
+            ("Python's small objects", self.arenas, self.used, self.arenas - self.used),
+            ("C library", self.c_used + self.c_free, self.c_used, self.c_free),
+        ]
+        lines = [table_text(head, [(name, *map(format_bytes, figures)) for name, *figures in rows], left=(0,))]
+        if self.huge_pages:
+            lines.append(f"{format_bytes(self.huge_pages)} of what is resident are huge pages.")
+        return "\n".join(lines + self.advice)
 
 
 def _small_objects() -> str:
@@ -223,7 +283,59 @@ def allocator() -> Allocator:
         classes=classes,
         c_used=c_used,
         c_free=c_free,
+        huge_pages=_huge_pages(),
     )
+
+
+def _huge_pages() -> int:
+    """Bytes of anonymous memory that lie in huge pages; 0 where the system does not say."""
+    try:
+        with open("/proc/self/smaps_rollup") as rollup:
+            fields = dict(line.split(":", 1) for line in rollup if line.startswith("AnonHugePages:"))
+    except OSError:
+        return 0
+    return int(fields.get("AnonHugePages", "0 kB").split()[0]) * 1024
+
+
+@dataclass(frozen=True)
+class Released:
+    """What each step of `release` gave back to the system, in bytes of resident memory."""
+
+    collected: int
+    trimmed: int
+    returned: int
+
+    @property
+    def bytes(self) -> int:
+        """Of all steps."""
+        return self.collected + self.trimmed + self.returned
+
+
+def release(*banks: Bank) -> Released:
+    """Gives back what can be given back, and says what each step gave: `gc.collect()` (`collected`), `trim()` of the banks
+    (the default one, where it was made, if none is given; `trimmed`), and the free pages of the C library (`returned`).
+    """
+
+    def step(work: Callable[[], object]) -> int:
+        before = _status().get("resident", 0)
+        work()
+        return max(before - _status().get("resident", 0), 0)
+
+    chosen = _chosen(banks)
+    return Released(
+        collected=step(gc.collect),
+        trimmed=step(lambda: [bank.trim() for bank in chosen]),
+        returned=step(_core._c_trim),
+    )
+
+
+def _chosen(banks: tuple[Bank, ...]) -> tuple[Bank, ...]:
+    """The given banks, or the default one where it was made."""
+    if banks:
+        return banks
+    from pixelbank import _bank
+
+    return (_bank._default,) if _bank._default is not None else ()
 
 
 def _status() -> dict[str, int]:
@@ -259,35 +371,89 @@ class Report:
         """Every figure, as plain values."""
         return self._figures
 
-    _HEAD = ("what", "count", "bytes", "share", "advice")
+    def rows(self) -> list[dict[str, Any]]:
+        """Everything in one list: what banks hold by account, type and owner, Python's objects by type, and the rest; each
+        with `what`, `owner`, `count`, `bytes`, `share` (of what is resident), `average`, `peak`, `wasted`, `growth` (bytes a
+        minute) and `advice`, None where nothing is known.
+        """
+        whole = self.resident_bytes or 1
+        figures = self._figures
+
+        def row(what: str, size: int, count: int | None = None, **more: Any) -> dict[str, Any]:
+            average = size / count if count else None
+            known = {"owner": "", "peak": None, "wasted": None, "growth": None, "advice": ""}
+            return {"what": what, "count": count, "bytes": size, "share": size / whole, "average": average, **known, **more}
+
+        rows = [
+            row(
+                f"{of['account']}/{of['type']}",
+                of["live_bytes"],
+                of["count"],
+                owner=f"{of['owner']} (bank {bank['name']})" if len(figures["banks"]) > 1 else of["owner"],
+                peak=of["peak_bytes"],
+                wasted=of["wasted_bytes"],
+                growth=of["growth_bytes_per_minute"],
+            )
+            for bank in figures["banks"]
+            for of in bank["types"]
+            if of["live_bytes"] and of["resource"] == "host"
+        ]
+        rows += [
+            row(of["name"], of["bytes"], of["count"], owner="Python", advice=of["advice"]) for of in figures["heap"]["types"]
+        ]
+        rows += [row(name.replace("_", " "), size) for name, size in figures["rest"].items()]
+        return rows
+
+    def to_csv(self) -> str:
+        """The rows as comma-separated values."""
+        names = ("what", "owner", "count", "bytes", "share", "average", "peak", "wasted", "growth", "advice")
+        return table_csv(self.rows(), names)
+
+    def to_dataframe(self) -> Any:
+        """A pandas.DataFrame of the rows; pandas must be installed."""
+        import pandas
+
+        return pandas.DataFrame(self.rows())
+
+    _HEAD = ("what", "owner", "count", "bytes", "share", "average", "peak", "wasted", "a minute", "advice")
 
     def _cells(self, most: int) -> list[tuple[str, ...]]:
-        whole = self.resident_bytes or 1
+        """The largest rows of Python's objects, and all others, the largest first."""
+        rows = self.rows()
+        of_python = [row for row in rows if row["owner"] == "Python"]
+        shown = [row for row in rows if row["owner"] != "Python"] + of_python[:most]
+        if len(of_python) > most:
+            others = of_python[most:]
+            size = sum(row["bytes"] for row in others)
+            count = sum(row["count"] for row in others)
+            name = f"{len(others)} other types"
+            shown.append({**others[0], "what": name, "bytes": size, "count": count, "average": size / count, "advice": ""})
+            shown[-1]["share"] = size / (self.resident_bytes or 1)
 
-        def cells(name: str, count: str, size: int, advice: str = "") -> tuple[str, ...]:
-            return (name, count, format_bytes(size), f"{100 * size / whole:.1f} %", advice)
+        def amount(size: float | None) -> str:
+            return format_bytes(size) if size else ""
 
-        figures = self._figures
-        rows = []
-        for bank in figures["banks"]:
-            rows.append(cells(f"bank {bank['name']}", "", bank["bytes"]))
-            rows += [
-                cells(f"  {row['account']}/{row['type']}", str(row["count"]), row["live_bytes"])
-                for row in bank["types"]
-                if row["live_bytes"]
-            ]
-        rows.append(cells("Python objects", str(figures["heap"]["count"]), figures["heap"]["bytes"]))
-        rows += [
-            cells(f"  {row['name']}", str(row["count"]), row["bytes"], row["advice"]) for row in figures["heap"]["types"][:most]
+        return [
+            (
+                row["what"],
+                row["owner"],
+                "" if row["count"] is None else str(row["count"]),
+                format_bytes(row["bytes"]),
+                f"{100 * row['share']:.1f} %",
+                amount(row["average"]),
+                amount(row["peak"]),
+                amount(row["wasted"]),
+                signed_bytes(row["growth"]) if row["growth"] else "",
+                row["advice"],
+            )
+            for row in sorted(shown, key=lambda row: -row["bytes"])
         ]
-        rows += [cells(name.replace("_", " "), "", size) for name, size in figures["rest"].items()]
-        return rows
 
     def _title(self) -> str:
         return f"{format_bytes(self.resident_bytes)} resident"
 
     def __str__(self) -> str:
-        return f"{self._title()}\n" + table_text(self._HEAD, self._cells(12), left=(0, 4))
+        return f"{self._title()}\n" + table_text(self._HEAD, self._cells(12), left=(0, 1, 9))
 
     def __repr__(self) -> str:
         return f"<Report: {self._title()}, {format_bytes(self.unclassified_bytes)} unclassified>"
@@ -298,11 +464,7 @@ class Report:
 
 def report(*banks: Bank) -> Report:
     """Where the process's memory is: the given banks (the default one, where it was made, if none is), and Python's objects."""
-    if not banks:
-        from pixelbank import _bank
-
-        banks = (_bank._default,) if _bank._default is not None else ()
-    ledgers = [bank.ledger().to_dict() for bank in banks]
+    ledgers = [bank.ledger().to_dict() for bank in _chosen(banks)]
     objects, small = heap(), allocator()
     system = _status()
     booked = sum(ledger["host"]["live_bytes"] for ledger in ledgers)
@@ -318,9 +480,7 @@ def report(*banks: Bank) -> Report:
             {
                 "name": str(number),
                 "bytes": ledger["host"]["live_bytes"],
-                "types": sorted(
-                    (row for row in ledger["types"] if row["resource"] == "host"), key=lambda row: -row["live_bytes"]
-                ),
+                "types": sorted(ledger["types"], key=lambda row: -row["live_bytes"]),
             }
             for number, ledger in enumerate(ledgers, 1)
         ],
@@ -368,6 +528,8 @@ def snapshot(*banks: Bank) -> Snapshot:
     for bank in figures["banks"]:
         for row in bank["types"]:
             name = f"{row['account']}/{row['type']} of {row['owner']}"
+            if row["resource"] != "host":
+                name += f" ({row['resource']})"
             count, size = types.get(name, (0, 0))
             types[name] = (count + row["count"], size + row["live_bytes"])
     return Snapshot(time.time(), types)
@@ -391,10 +553,7 @@ class Diff:
 
     def _cells(self) -> list[tuple[str, ...]]:
         minutes = self.seconds / 60 or 1
-        return [
-            (name, f"{count:+}", ("-" if size < 0 else "+") + format_bytes(abs(size)), f"{size / minutes:+.0f}")
-            for name, count, size in self.rows[:40]
-        ]
+        return [(name, f"{count:+}", signed_bytes(size), signed_bytes(size / minutes)) for name, count, size in self.rows[:40]]
 
     def __str__(self) -> str:
         return table_text(self._HEAD, self._cells(), left=(0,))

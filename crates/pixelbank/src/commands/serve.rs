@@ -13,6 +13,7 @@ use crate::interrupt::wait_for_end;
 /// Serves until it is told to end.
 pub fn run(options: &Serve, budget: &Budget) -> anyhow::Result<ExitCode> {
     let means = budget.open()?;
+    means.bank.trace_from(options.stacks_from);
     let token = match &options.token {
         Some(token) => Some(token.clone()),
         None if options.address.is_loopback() => None,
@@ -31,6 +32,9 @@ pub fn run(options: &Serve, budget: &Budget) -> anyhow::Result<ExitCode> {
     // Watches until the server ends. Without it only the pressure of this program's own budget counts.
     let _pressure = PressureMonitor::start(&means.bank, PressureSources::discover())
         .inspect_err(|error| eprintln!("pixelbank: memory pressure is not watched: {error}"));
+    // Lets `pixelbank top` and `ledger` find it by its number.
+    let _published = pixelbank::analyzer::publish(&means.bank)
+        .inspect_err(|error| eprintln!("pixelbank: the ledger is not shown to others: {error}"));
     let limit = means.bank.limit(Resource::Host).unwrap_or_default();
     // The address alone goes to standard output, for programs that start this one.
     eprintln!(
