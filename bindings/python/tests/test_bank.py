@@ -70,7 +70,7 @@ def test_growth_waste_and_what_came_since_a_mark_are_told(bank):
 
 
 def test_what_happened_is_listed(bank):
-    with pytest.raises(pixelbank.OutOfBudgetError):
+    with pytest.raises(pixelbank.BudgetError):
         pixelbank.Tensor((1 << 30,), "uint8", bank=bank)
     bank.trim()
     bank.mark()

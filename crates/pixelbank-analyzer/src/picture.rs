@@ -13,6 +13,7 @@ use crate::{Table, View};
 pub const SIZE: (u32, u32) = (1280, 760);
 
 const GRAPH_HEIGHT: i32 = 470;
+const LEGEND_X: i32 = 106;
 const N_BARS: usize = 10;
 const FONT: &str = "pixelbank";
 const INK: RGBColor = RGBColor(27, 29, 27);
@@ -32,6 +33,7 @@ const fn colour(account: Account) -> RGBColor {
         Account::Textures => RGBColor(192, 95, 72),
         Account::Video => RGBColor(168, 79, 130),
         Account::Meshes => RGBColor(119, 135, 58),
+        Account::Encoded => RGBColor(176, 140, 108),
         _ => RGBColor(133, 126, 115),
     }
 }
@@ -138,6 +140,8 @@ fn graph(area: &Area<'_>, view: &View) -> Drawn {
     let limit = ledger.host.limit_bytes;
     let most = series.resident.iter().copied().max().unwrap_or(0);
     let top = most.max(limit).max(1) as f64 * 1.06;
+    // The axis counts in its own unit, so that its steps are round ones.
+    let (unit, unit_name) = unit_of(top);
     let title = format!(
         "{} of {} held, {} resident",
         format_bytes(ledger.host.live_bytes),
@@ -146,11 +150,13 @@ fn graph(area: &Area<'_>, view: &View) -> Drawn {
     );
     let mut chart = ChartBuilder::on(area)
         .margin(20)
+        .margin_top(16)
         .margin_bottom(6)
         .caption(title, font(22, INK))
         .x_label_area_size(34)
-        .y_label_area_size(86)
-        .build_cartesian_2d(first..0.0, 0.0..top)
+        .y_label_area_size(LEGEND_X as u32 - 20)
+        .top_x_label_area_size(30)
+        .build_cartesian_2d(first..0.0, 0.0..top / unit)
         .map_err(text)?;
     chart
         .configure_mesh()
@@ -165,7 +171,7 @@ fn graph(area: &Area<'_>, view: &View) -> Drawn {
             s => format!("{:.0} min ago", s / 60.0),
         })
         .y_labels(6)
-        .y_label_formatter(&|bytes| format_bytes(*bytes as u64))
+        .y_label_formatter(&|amount| format!("{amount} {unit_name}"))
         .draw()
         .map_err(text)?;
     // The highest of the stack is drawn first, and those below it over it.
@@ -179,37 +185,57 @@ fn graph(area: &Area<'_>, view: &View) -> Drawn {
     }
     for (account, edge) in stack.iter().rev() {
         let points = series.times_ms.iter().zip(edge);
-        let points = points.map(|(ms, bytes)| (seconds(*ms), *bytes as f64));
+        let points = points.map(|(ms, bytes)| (seconds(*ms), *bytes as f64 / unit));
         let fill = colour(*account);
         // Blended by hand: areas lie over one another, so none may be seen through.
         let light = |channel: u8| (f64::from(channel) * 0.72 + 250.0 * 0.28) as u8;
         let pale = RGBColor(light(fill.0), light(fill.1), light(fill.2));
         chart
             .draw_series(AreaSeries::new(points, 0.0, pale).border_style(fill))
-            .map_err(text)?
-            .label(account.name())
-            .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 12, y + 5)], pale.filled()));
+            .map_err(text)?;
     }
     let resident = series.times_ms.iter().zip(&series.resident);
-    let resident = resident.map(|(ms, bytes)| (seconds(*ms), *bytes as f64));
+    let resident = resident.map(|(ms, bytes)| (seconds(*ms), *bytes as f64 / unit));
     chart
         .draw_series(LineSeries::new(resident, RESIDENT.stroke_width(2)))
-        .map_err(text)?
-        .label("resident")
-        .legend(|(x, y)| PathElement::new([(x, y), (x + 12, y)], RESIDENT.stroke_width(2)));
-    let at_limit = [(first, limit as f64), (0.0, limit as f64)];
+        .map_err(text)?;
+    let at_limit = [first, 0.0].map(|x| (x, limit as f64 / unit));
     chart
         .draw_series(DashedLineSeries::new(at_limit, 8, 6, LIMIT.stroke_width(2)))
-        .map_err(text)?
-        .label("limit")
-        .legend(|(x, y)| PathElement::new([(x, y), (x + 12, y)], LIMIT.stroke_width(2)));
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .label_font(font(14, INK))
-        .background_style(PAPER.mix(0.85))
-        .draw()
-        .map_err(text)
+        .map_err(text)?;
+    let accounts = series
+        .accounts
+        .iter()
+        .map(|(account, _)| (account.name(), colour(*account)));
+    legend(
+        area,
+        accounts.chain([("resident", RESIDENT), ("limit", LIMIT)]),
+    )
+}
+
+/// The largest unit of which the top of an axis is one at least.
+fn unit_of(top: f64) -> (f64, &'static str) {
+    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let units = units.map(|(unit, name)| (f64::from(unit), name));
+    let found = units.into_iter().find(|(unit, _)| top >= *unit);
+    found.unwrap_or((1.0, "B"))
+}
+
+/// What the colours stand for, in one line above the graph.
+fn legend<'a>(area: &Area<'_>, entries: impl Iterator<Item = (&'a str, RGBColor)>) -> Drawn {
+    const Y: i32 = 58;
+    let mut x = LEGEND_X;
+    for (name, fill) in entries {
+        let mark = Rectangle::new([(x, Y), (x + 12, Y + 10)], fill.filled());
+        area.draw(&mark).map_err(text)?;
+        area.draw(&Text::new(name, (x + 18, Y - 1), font(14, INK)))
+            .map_err(text)?;
+        let (width, _) = area
+            .estimate_text_size(name, &font(14, INK))
+            .map_err(text)?;
+        x += 18 + width as i32 + 20;
+    }
+    Ok(())
 }
 
 /// The largest rows of the table, as bars.
@@ -292,10 +318,10 @@ mod tests {
             let picture = pixels(&png(&view).unwrap());
             let count = |account: Account| {
                 let RGBColor(r, g, b) = colour(account);
-                picture
-                    .chunks_exact(3)
-                    .filter(|pixel| *pixel == [r, g, b])
-                    .count() as f64
+                // Bars alone: the legend's marks are as large for every account.
+                let above = SIZE.0 as usize * GRAPH_HEIGHT as usize;
+                let bars = picture.chunks_exact(3).skip(above);
+                bars.filter(|pixel| *pixel == [r, g, b]).count() as f64
             };
             let ratio = count(Account::Tiles) / count(Account::Bitmaps);
             assert!((3.5..6.5).contains(&ratio), "five to one, drawn {ratio}");

@@ -11,8 +11,8 @@ use crate::events::Events;
 use crate::history::Ring;
 use crate::trace::{Taken, Trace, Traces};
 use crate::{
-    Account, Cancel, DeviceRow, Error, Event, EventKind, History, Holder, Ledger, Mark, Pressure,
-    ProcessRow, Reclaim, Resource, Shortage, Wait, process,
+    Account, Cancel, DeviceMemory, DeviceRow, Error, Event, EventKind, History, Holder, Ledger,
+    Mark, Pressure, ProcessRow, Reclaim, Resource, Shortage, Wait, process,
 };
 
 /// One memory budget and its books. Clones share it.
@@ -29,13 +29,18 @@ pub(crate) struct Shared {
     reclaimers: RwLock<Vec<Weak<dyn Reclaim>>>,
     trim_hooks: RwLock<Vec<Box<dyn Fn() + Send + Sync>>>,
     /// Says what the allocator keeps and nobody uses.
-    allocator: RwLock<Option<Box<dyn Fn() -> u64 + Send + Sync>>>,
+    allocator: RwLock<Option<Box<Ask<u64>>>>,
+    /// Asks each device what it says itself.
+    devices: RwLock<HashMap<u8, Box<Ask<Option<DeviceMemory>>>>>,
     history: Mutex<Ring>,
     events: Mutex<Events>,
     pressure: Mutex<Option<Pressure>>,
     pub(crate) traces: Traces,
     started: Instant,
 }
+
+/// A question to somebody outside.
+type Ask<T> = dyn Fn() -> T + Send + Sync;
 
 struct State {
     books: Books,
@@ -144,6 +149,7 @@ impl BankBuilder {
             reclaimers: RwLock::new(Vec::new()),
             trim_hooks: RwLock::new(Vec::new()),
             allocator: RwLock::new(None),
+            devices: RwLock::new(HashMap::new()),
             history: Mutex::new(Ring::default()),
             events: Mutex::new(Events::default()),
             pressure: Mutex::new(None),
@@ -268,6 +274,15 @@ impl Bank {
         *self.0.allocator.write() = Some(Box::new(unused));
     }
 
+    /// Has the ledger ask `memory` what the device itself says, and show it beside the books.
+    pub fn watch_device(
+        &self,
+        device: u8,
+        memory: impl Fn() -> Option<DeviceMemory> + Send + Sync + 'static,
+    ) {
+        self.0.devices.write().insert(device, Box::new(memory));
+    }
+
     /// Takes up to `amount` of idle memory back, the cheapest to make again first, and says how much came free.
     pub fn reclaim(&self, resource: Resource, amount: u64) -> u64 {
         self.0.reclaim(resource, amount, |_| true)
@@ -379,9 +394,13 @@ impl Bank {
             let state = self.0.state.lock();
             state.books.devices().map(|(device, _)| device).collect()
         };
-        let idle_of_devices: HashMap<u8, u64> = devices
+        let of_devices: HashMap<u8, (u64, Option<DeviceMemory>)> = devices
             .into_iter()
-            .map(|device| (device, idle(Resource::Device(device))))
+            .map(|device| {
+                let asked = self.0.devices.read();
+                let system = asked.get(&device).and_then(|memory| memory());
+                (device, (idle(Resource::Device(device)), system))
+            })
             .collect();
         let resident = process::resident();
         let allocator_bytes = self.0.allocator.read().as_ref().map(|unused| unused());
@@ -403,9 +422,13 @@ impl Bank {
             files: row(FILES, idle_files),
             devices: books
                 .devices()
-                .map(|(device, pool)| DeviceRow {
-                    device,
-                    memory: row(pool, idle_of_devices.get(&device).copied().unwrap_or(0)),
+                .map(|(device, pool)| {
+                    let (idle, system) = of_devices.get(&device).copied().unwrap_or((0, None));
+                    DeviceRow {
+                        device,
+                        memory: row(pool, idle),
+                        system,
+                    }
                 })
                 .collect(),
             process: ProcessRow {

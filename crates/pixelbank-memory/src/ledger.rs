@@ -58,6 +58,18 @@ pub struct DeviceRow {
     /// Its memory.
     #[serde(flatten)]
     pub memory: LimitRow,
+    /// What the device itself says, where somebody [asks it](crate::Bank::watch_device).
+    #[serde(default)]
+    pub system: Option<DeviceMemory>,
+}
+
+/// A device's own word on its memory: what is neither free nor on the books is its driver's, or other programs'.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceMemory {
+    /// All that it has.
+    pub total_bytes: u64,
+    /// What nobody has.
+    pub free_bytes: u64,
 }
 
 /// The operating system's view of the process.

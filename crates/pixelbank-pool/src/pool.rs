@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use pixelbank_memory::{Account, Bank, PoolSettings, Reclaim, Wait};
+use pixelbank_memory::{Account, Bank, DeviceMemory, PoolSettings, Reclaim, Wait};
 
 use crate::backend::{Backend, HostMemory};
 use crate::key::{Class, Key};
@@ -158,6 +158,16 @@ impl PoolBuilder {
                 && let Device::Cuda(n) | Device::Simulated(n) = device
             {
                 self.bank.add_device(n, total)?;
+            }
+            if let Device::Cuda(n) | Device::Simulated(n) = device {
+                // Weak: the bank may outlive the pool, and a device should not for its sake.
+                let backend = Arc::downgrade(&backend);
+                self.bank.watch_device(n, move || {
+                    Some(DeviceMemory {
+                        total_bytes: total,
+                        free_bytes: backend.upgrade()?.free_bytes()?,
+                    })
+                });
             }
             let holders = Class::ALL
                 .into_iter()

@@ -186,6 +186,12 @@ impl Backend for Cuda {
             .map_err(|error| self.0.failed("cuDeviceTotalMem", error))
     }
 
+    fn free_bytes(&self) -> Option<u64> {
+        self.0.enter().ok()?;
+        let (free, _) = result::mem_get_info().ok()?;
+        Some(free as u64)
+    }
+
     fn footprint(&self, bytes: u64) -> u64 {
         bytes.next_multiple_of(GRANULE)
     }

@@ -29,6 +29,11 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// [`Error::Unavailable`], [`Error::DeviceLost`].
     fn total_bytes(&self) -> Result<u64, Error>;
 
+    /// Memory that nobody has, whoever asks: the device's own word beside the books. `None` where it does not say.
+    fn free_bytes(&self) -> Option<u64> {
+        None
+    }
+
     /// What an allocation of `bytes` takes from the device, padding included: what is booked for it.
     fn footprint(&self, bytes: u64) -> u64;
 

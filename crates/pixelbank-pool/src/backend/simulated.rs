@@ -84,6 +84,10 @@ impl Backend for SimulatedDevice {
         Ok(self.0.total_bytes)
     }
 
+    fn free_bytes(&self) -> Option<u64> {
+        Some(self.0.total_bytes - self.allocated_bytes())
+    }
+
     fn footprint(&self, bytes: u64) -> u64 {
         bytes.next_multiple_of(GRANULE)
     }

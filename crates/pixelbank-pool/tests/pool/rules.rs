@@ -96,6 +96,12 @@ fn one_pool_may_have_several_devices() {
         [0, MIB],
         "the ledger shows what is idle on each device"
     );
+    let system = || bank.ledger().devices[1].system;
+    assert_eq!(
+        system().map(|memory| (memory.total_bytes, memory.free_bytes)),
+        Some((16 * MIB, 15 * MIB)),
+        "and what the device itself says"
+    );
     let stream = pool.stream(Device::Simulated(0)).unwrap();
     let request = Request {
         stream: Some(&stream),
