@@ -1,18 +1,15 @@
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-use crate::sync::{Condvar, Mutex, RwLock};
+use std::time::{Duration, Instant};
 
 use crate::books::{Books, Place, Refusal};
-use crate::events::Events;
-use crate::history::Ring;
-use crate::trace::{Taken, Trace, Traces};
+use crate::observe::Records;
+use crate::sync::{Condvar, Mutex, RwLock};
+use crate::trace::Taken;
 use crate::{
-    Account, Cancel, DeviceMemory, DeviceRow, Error, Event, EventKind, History, Holder, Ledger,
-    Mark, Pressure, ProcessRow, Reclaim, Resource, Shortage, Wait, process,
+    Account, BankBuilder, Cancel, Error, EventKind, Holder, Mark, Reclaim, Resource, Shortage, Wait,
 };
 
 /// One memory budget and its books. Clones share it.
@@ -20,7 +17,7 @@ use crate::{
 pub struct Bank(pub(crate) Arc<Shared>);
 
 pub(crate) struct Shared {
-    state: Mutex<State>,
+    pub(crate) state: Mutex<State>,
     /// Notified when an amount is given back, when something becomes idle, and when a waiter leaves the queue.
     freed: Condvar,
     n_waiting: AtomicUsize,
@@ -28,115 +25,28 @@ pub(crate) struct Shared {
     idle_epoch: AtomicU64,
     reclaimers: RwLock<Vec<Weak<dyn Reclaim>>>,
     trim_hooks: RwLock<Vec<Box<dyn Fn() + Send + Sync>>>,
-    /// Says what the allocator keeps and nobody uses.
-    allocator: RwLock<Option<Box<Ask<u64>>>>,
-    /// Asks each device what it says itself.
-    devices: RwLock<HashMap<u8, Box<Ask<Option<DeviceMemory>>>>>,
-    history: Mutex<Ring>,
-    events: Mutex<Events>,
-    pressure: Mutex<Option<Pressure>>,
-    pub(crate) traces: Traces,
-    started: Instant,
+    pub(crate) records: Records,
 }
 
-/// A question to somebody outside.
-type Ask<T> = dyn Fn() -> T + Send + Sync;
-
-struct State {
-    books: Books,
+pub(crate) struct State {
+    pub books: Books,
     /// Tickets of those that wait, one queue for each resource; the first in line is served first.
     queues: Vec<VecDeque<u64>>,
     next_ticket: u64,
-    mark: Option<Mark>,
+    pub mark: Option<Mark>,
 }
 
-/// How a [`Bank`] is made.
-#[derive(Debug, Clone, Default)]
-pub struct BankBuilder {
-    host_bytes: Option<u64>,
-    scratch_bytes: Option<u64>,
-    open_files: Option<u64>,
-    devices: Vec<(u8, u64)>,
-    accounts: Vec<(Account, u64, Option<u64>)>,
-}
+/// The first three pools are those that every bank has.
+pub(crate) const HOST: usize = 0;
+pub(crate) const DISK: usize = 1;
+pub(crate) const FILES: usize = 2;
 
-impl BankBuilder {
-    /// Limits the memory of the process. Half of the memory that the process may use where this is not called.
-    pub fn host_bytes(mut self, limit_bytes: u64) -> Self {
-        self.host_bytes = Some(limit_bytes);
-        self
-    }
+/// Wakes a waiter now and then whatever happens, since what an owner keeps may become idle without anyone saying so.
+const LONGEST_SLEEP: Duration = Duration::from_millis(200);
 
-    /// Limits the bytes of scratch files; 0 forbids them, which makes some large files slower to read. 2 GiB where this
-    /// is not called.
-    pub fn scratch_bytes(mut self, limit_bytes: u64) -> Self {
-        self.scratch_bytes = Some(limit_bytes);
-        self
-    }
-
-    /// Limits how many files are open at once; more need more descriptors, fewer need more reopening. 256 where this is
-    /// not called.
-    pub fn open_files(mut self, limit: u64) -> Self {
-        self.open_files = Some(limit);
-        self
-    }
-
-    /// Adds a device and limits its memory.
-    pub fn device_bytes(mut self, device: u8, limit_bytes: u64) -> Self {
-        self.devices.push((device, limit_bytes));
-        self
-    }
-
-    /// Gives an account of host memory a floor, which no other account can take, and a ceiling, which it cannot pass.
-    pub fn account(
-        mut self,
-        account: Account,
-        floor_bytes: u64,
-        ceiling_bytes: Option<u64>,
-    ) -> Self {
-        self.accounts.push((account, floor_bytes, ceiling_bytes));
-        self
-    }
-
-    /// Opens the books.
-    ///
-    /// # Errors
-    /// [`Error::BadLimit`] where the floors exceed the host limit, a ceiling lies below its floor, or a device is named twice.
-    pub fn build(self) -> Result<Bank, Error> {
-        let host = self
-            .host_bytes
-            .unwrap_or_else(|| process::available_memory() / 2);
-        let mut limits = vec![
-            (Resource::Host, host),
-            (Resource::Disk, self.scratch_bytes.unwrap_or(2 << 30)),
-            (Resource::Files, self.open_files.unwrap_or(256)),
-        ];
-        for (device, limit) in self.devices {
-            if limits
-                .iter()
-                .any(|(resource, _)| *resource == Resource::Device(device))
-            {
-                return Err(Error::BadLimit(format!("device {device} has two limits")));
-            }
-            limits.push((Resource::Device(device), limit));
-        }
-        let n_pools = limits.len();
-        let mut books = Books::new(limits);
-        for (account, floor, ceiling) in self.accounts {
-            if let Some(ceiling) = ceiling.filter(|ceiling| *ceiling < floor) {
-                return Err(Error::BadLimit(format!(
-                    "account {account}: the ceiling of {ceiling} bytes is below the floor of {floor}"
-                )));
-            }
-            books.set_account(HOST, account, floor, ceiling);
-        }
-        if books.floors(HOST) > host {
-            return Err(Error::BadLimit(format!(
-                "the floors of all accounts, {} bytes, exceed the limit of {host}",
-                books.floors(HOST)
-            )));
-        }
-        Ok(Bank(Arc::new(Shared {
+impl Bank {
+    pub(crate) fn new(books: Books, n_pools: usize) -> Self {
+        Self(Arc::new(Shared {
             state: Mutex::new(State {
                 books,
                 queues: vec![VecDeque::new(); n_pools],
@@ -148,26 +58,10 @@ impl BankBuilder {
             idle_epoch: AtomicU64::new(0),
             reclaimers: RwLock::new(Vec::new()),
             trim_hooks: RwLock::new(Vec::new()),
-            allocator: RwLock::new(None),
-            devices: RwLock::new(HashMap::new()),
-            history: Mutex::new(Ring::default()),
-            events: Mutex::new(Events::default()),
-            pressure: Mutex::new(None),
-            traces: Traces::default(),
-            started: Instant::now(),
-        })))
+            records: Records::default(),
+        }))
     }
-}
 
-/// The first three pools are those that every bank has.
-const HOST: usize = 0;
-const DISK: usize = 1;
-const FILES: usize = 2;
-
-/// Wakes a waiter now and then whatever happens, since what an owner keeps may become idle without anyone saying so.
-const LONGEST_SLEEP: Duration = Duration::from_millis(200);
-
-impl Bank {
     /// Limits to be set.
     pub fn builder() -> BankBuilder {
         BankBuilder::default()
@@ -269,20 +163,6 @@ impl Bank {
         self.0.trim_hooks.write().push(Box::new(hook));
     }
 
-    /// Has the ledger ask `unused` what the allocator keeps and nobody uses: resident pages less what is allocated.
-    pub fn watch_allocator(&self, unused: impl Fn() -> u64 + Send + Sync + 'static) {
-        *self.0.allocator.write() = Some(Box::new(unused));
-    }
-
-    /// Has the ledger ask `memory` what the device itself says, and show it beside the books.
-    pub fn watch_device(
-        &self,
-        device: u8,
-        memory: impl Fn() -> Option<DeviceMemory> + Send + Sync + 'static,
-    ) {
-        self.0.devices.write().insert(device, Box::new(memory));
-    }
-
     /// Takes up to `amount` of idle memory back, the cheapest to make again first, and says how much came free.
     pub fn reclaim(&self, resource: Resource, amount: u64) -> u64 {
         self.0.reclaim(resource, amount, |_| true)
@@ -321,149 +201,6 @@ impl Bank {
     pub fn waiting(&self) -> usize {
         self.0.state.lock().queues.iter().map(VecDeque::len).sum()
     }
-
-    /// Sets a mark: from now on the ledger tells what was reserved since from what was there before, for whoever looks for
-    /// what is not given back.
-    pub fn mark(&self) -> Mark {
-        let mark = {
-            let mut state = self.0.state.lock();
-            let mark = Mark {
-                generation: state.books.begin_generation(),
-                time_ms: now_ms(),
-            };
-            state.mark = Some(mark);
-            mark
-        };
-        let number = u64::from(mark.generation);
-        self.note(EventKind::Marked, Resource::Host, None, number);
-        mark
-    }
-
-    /// What happened to the budget lately, oldest first: the last 256 events.
-    pub fn events(&self) -> Vec<Event> {
-        self.0.events.lock().list()
-    }
-
-    /// Has every reservation of so many bytes and more remember where it is made, which takes some 10 µs each; `None` stops
-    /// that. Those made before are not known.
-    pub fn trace_from(&self, bytes: Option<u64>) {
-        self.0.traces.set(bytes);
-    }
-
-    /// The reservations that are held and remember where they were made, the largest first. Putting stacks into words takes
-    /// milliseconds each.
-    pub fn traces(&self) -> Vec<Trace> {
-        self.0.traces.list()
-    }
-
-    /// How short memory was when a [`PressureMonitor`](crate::PressureMonitor) last looked; `None` where none was started.
-    pub fn pressure(&self) -> Option<Pressure> {
-        *self.0.pressure.lock()
-    }
-
-    pub(crate) fn set_pressure(&self, pressure: Pressure) {
-        *self.0.pressure.lock() = Some(pressure);
-    }
-
-    pub(crate) fn note(
-        &self,
-        kind: EventKind,
-        resource: Resource,
-        account: Option<Account>,
-        amount: u64,
-    ) {
-        self.0.note(kind, resource, account, amount);
-    }
-
-    /// Who holds what, now.
-    pub fn ledger(&self) -> Ledger {
-        let idle = |resource| {
-            self.0
-                .reclaimers_of(resource)
-                .iter()
-                .map(|r| r.idle().amount)
-                .sum::<u64>()
-        };
-        let (idle_host, idle_disk, idle_files) = (
-            idle(Resource::Host),
-            idle(Resource::Disk),
-            idle(Resource::Files),
-        );
-        // Owners are asked without the lock, as they have their own.
-        let devices: Vec<u8> = {
-            let state = self.0.state.lock();
-            state.books.devices().map(|(device, _)| device).collect()
-        };
-        let of_devices: HashMap<u8, (u64, Option<DeviceMemory>)> = devices
-            .into_iter()
-            .map(|device| {
-                let asked = self.0.devices.read();
-                let system = asked.get(&device).and_then(|memory| memory());
-                (device, (idle(Resource::Device(device)), system))
-            })
-            .collect();
-        let resident = process::resident();
-        let allocator_bytes = self.0.allocator.read().as_ref().map(|unused| unused());
-        let pressure = self.pressure();
-        let state = self.0.state.lock();
-        let books = &state.books;
-        let row = |pool: usize, idle: u64| {
-            let mut row = books.limit_row(pool);
-            row.idle_bytes = idle.min(row.live_bytes);
-            row
-        };
-        let host = row(HOST, idle_host);
-        let unaccounted_bytes = resident.now.saturating_sub(host.live_bytes);
-        Ledger {
-            time_ms: now_ms(),
-            uptime_ms: self.0.uptime_ms(),
-            host,
-            disk: row(DISK, idle_disk),
-            files: row(FILES, idle_files),
-            devices: books
-                .devices()
-                .map(|(device, pool)| {
-                    let (idle, system) = of_devices.get(&device).copied().unwrap_or((0, None));
-                    DeviceRow {
-                        device,
-                        memory: row(pool, idle),
-                        system,
-                    }
-                })
-                .collect(),
-            process: ProcessRow {
-                resident_bytes: resident.now,
-                peak_resident_bytes: resident.peak,
-                unaccounted_bytes,
-                file_bytes: resident.file,
-                allocator_bytes,
-                unclassified_bytes: unaccounted_bytes
-                    .saturating_sub(resident.file)
-                    .saturating_sub(allocator_bytes.unwrap_or(0)),
-            },
-            accounts: books.account_rows(HOST),
-            types: books.type_rows(self.0.uptime_ms()),
-            mark: state.mark,
-            pressure,
-        }
-    }
-
-    /// Adds a sample to the history: resident size, and live bytes of every account and type. Whoever wants graphs and
-    /// growth calls this about once a second.
-    pub fn sample(&self) {
-        let live = {
-            let books = &mut self.0.state.lock().books;
-            books.sample(self.0.uptime_ms());
-            books.live_by_account(HOST)
-        };
-        let resident = process::resident_bytes().unwrap_or(0);
-        self.0.history.lock().push(now_ms(), resident, live);
-    }
-
-    /// The last samples, oldest first.
-    pub fn history(&self) -> History {
-        self.0.history.lock().snapshot()
-    }
 }
 
 impl fmt::Debug for Bank {
@@ -475,23 +212,7 @@ impl fmt::Debug for Bank {
     }
 }
 
-fn now_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis() as u64)
-}
-
 impl Shared {
-    fn uptime_ms(&self) -> u64 {
-        self.started.elapsed().as_millis() as u64
-    }
-
-    fn note(&self, kind: EventKind, resource: Resource, account: Option<Account>, amount: u64) {
-        self.events
-            .lock()
-            .note(now_ms(), kind, resource, account, amount);
-    }
-
     /// Books `amount` without waiting, after reclaiming idle memory where that helps: for a new object, or on top of what
     /// one of that generation holds. Says the generation.
     pub fn try_take(
@@ -656,7 +377,7 @@ impl Shared {
         }
     }
 
-    fn reclaimers_of(&self, resource: Resource) -> Vec<Arc<dyn Reclaim>> {
+    pub fn reclaimers_of(&self, resource: Resource) -> Vec<Arc<dyn Reclaim>> {
         let reclaimers = self.reclaimers.read();
         reclaimers
             .iter()

@@ -94,7 +94,7 @@ impl Holder {
     }
 
     fn receipt(&self, amount: u64, generation: u32) -> Reservation {
-        let line = match self.0.bank.traces.wants(amount) {
+        let line = match self.0.bank.records.traces.wants(amount) {
             true => self.traced(amount),
             false => Arc::clone(&self.0),
         };
@@ -116,7 +116,7 @@ impl Holder {
             place: *place,
             taken: bank.open_again(*place, amount),
         });
-        bank.traces.add(Arc::downgrade(&line));
+        bank.records.traces.add(Arc::downgrade(&line));
         line
     }
 }

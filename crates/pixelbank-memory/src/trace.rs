@@ -4,12 +4,12 @@ use std::backtrace::Backtrace;
 use std::fmt;
 use std::sync::Weak;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
 use crate::Account;
 use crate::holder::Line;
+use crate::observe::now_ms;
 use crate::sync::Mutex;
 
 /// A large reservation that is held, and where it was made.
@@ -56,9 +56,7 @@ impl Taken {
             kind,
             owner,
             bytes,
-            time_ms: SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |since| since.as_millis() as u64),
+            time_ms: now_ms(),
             stack: Backtrace::force_capture(),
         }
     }
