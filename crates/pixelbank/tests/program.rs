@@ -6,6 +6,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -334,13 +336,8 @@ impl Drop for Server {
     }
 }
 
-#[test]
-fn serve_says_where_and_ends_when_asked() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut command = pixelbank();
-    command
-        .args(["serve", "--port", "0", "--memory", "64M"])
-        .arg(dir.path());
+/// A server that has been started, and its host and port.
+fn serve(command: &mut Command) -> (Server, String) {
     let mut server = Server(
         command
             .stdout(Stdio::piped())
@@ -352,12 +349,17 @@ fn serve_says_where_and_ends_when_asked() {
     BufReader::new(server.0.stdout.take().unwrap())
         .read_line(&mut line)
         .unwrap();
-    let host = line
-        .trim()
-        .strip_prefix("http://")
-        .unwrap()
-        .trim_end_matches('/')
-        .to_owned();
+    let host = line.trim().strip_prefix("http://").unwrap();
+    let host = host.trim_end_matches('/').to_owned();
+    (server, host)
+}
+
+#[test]
+fn serve_says_where_and_ends_when_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = pixelbank();
+    command.args(["serve", "--port", "0", "--memory", "64M"]);
+    let (mut server, host) = serve(command.arg(dir.path()));
     let mut connection = TcpStream::connect(&host).unwrap();
     write!(
         connection,
@@ -393,6 +395,106 @@ fn serve_says_where_and_ends_when_asked() {
             .success()
     );
     assert!(server.0.wait().unwrap().success());
+}
+
+#[test]
+fn a_ledger_is_told_in_every_form() {
+    let dir = tempfile::tempdir().unwrap();
+    let photos = dir.path().join("photos");
+    fs::create_dir(&photos).unwrap();
+    samples(&photos);
+    let mut command = pixelbank();
+    command.env("XDG_RUNTIME_DIR", dir.path());
+    command.args([
+        "serve",
+        "--port",
+        "0",
+        "--memory",
+        "64M",
+        "--stacks-from",
+        "1",
+    ]);
+    let (server, host) = serve(command.arg(&photos));
+    let pid = server.0.id().to_string();
+    let ledger = |arguments: &[&str]| {
+        let mut command = pixelbank();
+        command.env("XDG_RUNTIME_DIR", dir.path()).arg("ledger");
+        let output = command.args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    // The list of images is booked once a second.
+    let begun = Instant::now();
+    while !ledger(&[&pid]).contains("list of images") {
+        assert!(begun.elapsed() < Duration::from_secs(60));
+        thread::sleep(Duration::from_millis(50));
+    }
+    // By the process's number, by address, and as the only one.
+    for target in [&[pid.as_str()][..], &[&host], &[]] {
+        let table = ledger(target);
+        assert!(table.contains("of 64 MiB held"), "{table}");
+        assert!(table.contains("list of images"), "{table}");
+        assert!(table.contains("unclassified") || table.contains("mapped files"));
+    }
+    let json: Value = serde_json::from_str(&ledger(&[&pid, "--json"])).unwrap();
+    assert_eq!(json["host"]["limit_bytes"], 64 << 20);
+    let csv = ledger(&[&host, "--csv", "--sort", "type"]);
+    let types: Vec<&str> = csv
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').nth(1).unwrap())
+        .collect();
+    assert!(types.len() > 2 && types.is_sorted(), "{csv}");
+    assert!(ledger(&[&pid, "--tree"]).contains("─ on the books"));
+    let picture = dir.path().join("held.png");
+    ledger(&[&host, "--png", picture.to_str().unwrap()]);
+    assert!(fs::read(&picture).unwrap().starts_with(b"\x89PNG"));
+    assert!(ledger(&[&pid, "--stacks"]).contains("catalog/list of images"));
+
+    let saved = dir.path().join("before.json");
+    let saved = saved.to_str().unwrap();
+    ledger(&[&pid, "--save", saved]);
+    let same = ledger(&["--since", saved, "--until", saved]);
+    assert_eq!(same, "Nothing changed in 0 s.\n");
+    let diff: Value = serde_json::from_str(&ledger(&[&pid, "--since", saved, "--json"])).unwrap();
+    assert!(diff["seconds"].as_f64() >= Some(0.0) && diff["changes"].is_array());
+    ledger(&[&pid, "--mark"]);
+    assert!(ledger(&[&host]).contains("since-mark"));
+}
+
+#[test]
+fn whose_ledger_is_not_there_is_explained() {
+    let dir = tempfile::tempdir().unwrap();
+    let notes = dir.path().join("notes.json");
+    fs::write(&notes, r#"{"form": 9, "time_s": 0, "types": {}}"#).unwrap();
+    let notes = notes.to_str().unwrap();
+    for (arguments, expected) in [
+        (
+            &["2147483647"][..],
+            "no process of yours with the number 2147483647",
+        ),
+        (&[], "no process of yours"),
+        (&["127.0.0.1:1"], "127.0.0.1:1"),
+        (&["https://localhost"], "by http, not by https"),
+        (
+            &["--since", notes, "--until", notes],
+            "notes.json: a snapshot of form 9",
+        ),
+        (&["--since", "/nonexistent.json"], "/nonexistent.json"),
+    ] {
+        let mut command = pixelbank();
+        command.env("XDG_RUNTIME_DIR", dir.path()).arg("ledger");
+        let output = command.args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let told = text(&output.stderr);
+        assert!(told.contains(expected), "{arguments:?}: {told}");
+    }
+    let top = pixelbank()
+        .arg("top")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(text(&top.stderr).contains("top needs a terminal"));
 }
 
 #[test]
