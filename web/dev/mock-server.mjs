@@ -4,6 +4,7 @@
 //
 //   node dev/mock-server.mjs [--port 4480] [--count 100000] [--scan SECONDS]
 //                            [--token T] [--latency MS] [--devices] [--empty]
+//                            [--old]   (a ledger without marks and events)
 
 import { createServer } from 'node:http';
 import { readFileSync } from 'node:fs';
@@ -27,7 +28,7 @@ const dist = join(fileURLToPath(new URL('.', import.meta.url)), '../dist');
 
 const library = make_library(count);
 const by_id = new Map(library.map((entry) => [entry.id, entry]));
-const ledger = new MockLedger(count, args.includes('--devices'));
+const ledger = new MockLedger(count, args.includes('--devices'), args.includes('--old'));
 const started = Date.now();
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.woff2': 'font/woff2' };
 const POLICY = "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'";
@@ -71,7 +72,11 @@ function send_text(response, status, text) {
   response.end(text);
 }
 
-function api(response, path, query) {
+function api(request, response, path, query) {
+  if (path === '/api/mark' && !ledger.is_old) {
+    if (request.method !== 'POST') return send_json(response, { error: 'This address does not know that method.' }, 405);
+    return send_json(response, ledger.set_mark());
+  }
   if (path === '/api/images') {
     const { list, revision } = listing(query);
     const offset = Number(query.get('offset') ?? 0);
@@ -157,7 +162,7 @@ const server = createServer((request, response) => {
         }
       }
     }
-    if (path.startsWith('/api/')) return api(response, path, query);
+    if (path.startsWith('/api/')) return api(request, response, path, query);
     if (path.startsWith('/iiif/3/')) return iiif(request, response, path);
     return file(response, path);
   };

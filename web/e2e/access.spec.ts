@@ -28,6 +28,10 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await page.goto('/#/memory');
       await expect(page.locator('.memory-page')).toHaveAttribute('data-live-bytes', /^\d+$/);
       expect(await violations(page)).toEqual([]);
+      await page.getByRole('button', { name: 'Nested' }).click();
+      await page.getByRole('button', { name: 'Snapshot', exact: true }).click();
+      await page.getByRole('button', { name: 'Compare', exact: true }).click();
+      expect(await violations(page)).toEqual([]);
       await open_image(page, library.largest);
       await expect_drawn(page);
       await page.keyboard.press('i');

@@ -9,6 +9,9 @@ test('fits the screen without sideways scrolling, in every view', async ({ page,
   expect(await page.evaluate(() => innerWidth)).toBe(390);
   await page.getByRole('navigation', { name: 'Views' }).getByText('Memory').tap();
   await expect(page.locator('.memory-page')).toHaveAttribute('data-live-bytes', /^\d+$/);
+  await page.getByRole('button', { name: 'Snapshot', exact: true }).tap();
+  await page.getByRole('button', { name: 'Compare', exact: true }).tap();
+  await expect(page.getByRole('table', { name: 'What grew and shrank' })).toBeVisible();
   expect(await overflow()).toBe(0);
   await open_image(page, library.largest);
   await expect_drawn(page);

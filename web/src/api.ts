@@ -2,6 +2,8 @@
 // here as an ApiError, so that the rest of the page can tell "the server is
 // gone" from "this picture is bad" from "you are not let in".
 
+import type { Mark } from './memory/ledger';
+
 /** Orders the server can list pictures in. */
 export type SortKey = 'date' | 'name';
 export type SortOrder = 'asc' | 'desc';
@@ -185,6 +187,8 @@ export const api = {
     get_json<AspectList>(`/api/aspects?${scope_query(scope)}`, signal),
   folders: (signal?: AbortSignal) => get_json<FolderList>('/api/folders', signal),
   details: (id: string, signal?: AbortSignal) => get_json<ImageDetails>(`/api/image/${id}`, signal),
+  /** From here on the ledger says what is new. */
+  mark: async () => (await (await request('/api/mark', { method: 'POST' })).json()) as Mark,
   health: (signal?: AbortSignal) => request('/healthz', signal ? { signal } : undefined),
   json: get_json,
 };

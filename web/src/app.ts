@@ -11,7 +11,8 @@ import { icon } from './icons';
 import { Listing } from './list/listing';
 import { locate } from './list/locate';
 import { Watch } from './list/watch';
-import { LedgerFeed } from './memory/feed';
+import { LedgerFeed, Pace } from './memory/feed';
+import type { Ledger } from './memory/ledger';
 import type { MemoryPage } from './memory/page';
 import { prefs, save_prefs } from './prefs';
 import { format_route, parse_route, same_scope, DEFAULT_SCOPE, type Route } from './router';
@@ -100,7 +101,12 @@ export class App {
     });
     document.addEventListener('keydown', (event) => this.#on_key(event));
     window.addEventListener('popstate', () => this.#arrive());
-    this.#feed.subscribe((ledger) => this.#meter.show(ledger), METER_MS, false);
+    const pace = new Pace(METER_MS);
+    const show = (ledger: Ledger) => {
+      this.#meter.show(ledger);
+      pace.saw(ledger.host.live_bytes);
+    };
+    this.#feed.subscribe(show, () => pace.interval_ms, false);
     if (!location.hash || location.hash === '#' || location.hash === '#/') {
       // Nothing asked for: the order a person chose last.
       replace_entry({ view: 'grid', scope: { folder: '', sort: prefs.sort, order: prefs.order } }, entry());

@@ -37,9 +37,29 @@ export function replace(parent: Element, ...children: Child[]): void {
   append(parent, children);
 }
 
-/** Sets text only when it changes, so that live regions and layout stay quiet. */
+/** Sets text only when it changes, so that live regions and layout stay quiet; the text's node stays the same. */
 export function set_text(element: Element, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
+  const only = element.firstChild;
+  if (only instanceof Text && only === element.lastChild) {
+    if (only.data !== text) only.data = text;
+  } else if (element.textContent !== text) {
+    element.textContent = text;
+  }
+}
+
+/** Sets an attribute only when it changes. */
+export function set_attribute(element: Element, name: string, value: string): void {
+  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+}
+
+/** Hides or shows only when that changes. */
+export function set_hidden(element: HTMLElement, hidden: boolean): void {
+  if (element.hidden !== hidden) element.hidden = hidden;
+}
+
+/** Sets a property of the style only when it changes. */
+export function set_style(element: HTMLElement | SVGElement, name: string, value: string): void {
+  if (element.style.getPropertyValue(name) !== value) element.style.setProperty(name, value);
 }
 
 export function reduced_motion(): boolean {

@@ -25,6 +25,26 @@ export function bytes_text(bytes: number): string {
   return `${sign}${value.toFixed(digits)} ${UNITS[unit]}`;
 }
 
+/** As `bytes_text`, with a sign: what grew or shrank. */
+export function signed_bytes_text(bytes: number): string {
+  return bytes > 0 ? `+${bytes_text(bytes)}` : bytes_text(bytes);
+}
+
+export function signed_count_text(n: number): string {
+  return n > 0 ? `+${count_text(n)}` : count_text(n).replace('-', '\u2212');
+}
+
+/** A share of one as a percentage: `41%`, `0.3%`. */
+export function share_text(share: number): string {
+  const percent = share * 100;
+  return percent > 0 && percent < 0.05 ? '< 0.1%' : `${percent < 9.95 ? percent.toFixed(1) : Math.round(percent)}%`;
+}
+
+/** The time of day by the browser's clock. */
+export function clock_text(time_ms: number): string {
+  return new Date(time_ms).toLocaleTimeString('en-GB', { hour12: false });
+}
+
 /** The last part of a path. */
 export function base_name(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);

@@ -1,28 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { account_colour, ordered_accounts, Recorder, sorted_rows, stacked, type Ledger } from '../src/memory/ledger';
-
-function ledger(time_ms: number, accounts: Record<string, number>, extra: Partial<Ledger> = {}): Ledger {
-  const rows = Object.entries(accounts).map(([account, live_bytes]) => ({
-    account,
-    floor_bytes: 0,
-    ceiling_bytes: null,
-    live_bytes,
-    peak_bytes: live_bytes,
-    count: 1,
-  }));
-  return {
-    time_ms,
-    uptime_ms: time_ms,
-    host: { limit_bytes: 1000, live_bytes: 0, peak_bytes: 0, idle_bytes: 0, overdrawn_bytes: 0 },
-    disk: { limit_bytes: 0, live_bytes: 0, peak_bytes: 0 },
-    files: { limit: 0, live: 0, peak: 0 },
-    devices: [],
-    process: { resident_bytes: 500, peak_resident_bytes: 500, unaccounted_bytes: 0 },
-    accounts: rows,
-    types: [],
-    ...extra,
-  };
-}
+import { account_colour, ordered_accounts, Recorder, sorted_rows, stacked } from '../src/memory/ledger';
+import { ledger } from './ledger';
 
 function lengths(recorder: Recorder): number[] {
   return [...recorder.accounts.values(), recorder.resident_bytes, recorder.limit_bytes].map((list) => list.length);
@@ -89,5 +67,11 @@ describe('memory page', () => {
     expect(sorted_rows(rows, (row) => row.n, true).map((row) => row.s)).toEqual(['b', 'a', 'c']);
     expect(sorted_rows(rows, (row) => row.n, false).map((row) => row.s)).toEqual(['a', 'c', 'b']);
     expect(rows[0]!.s).toBe('a');
+  });
+
+  it('puts rows without a value last in both directions', () => {
+    const rows = [null, 2, 1, null].map((n, i) => ({ n, i }));
+    expect(sorted_rows(rows, (row) => row.n, true).map((row) => row.i)).toEqual([1, 2, 0, 3]);
+    expect(sorted_rows(rows, (row) => row.n, false).map((row) => row.i)).toEqual([2, 1, 0, 3]);
   });
 });

@@ -10,6 +10,14 @@ import { account_colour, ordered_accounts, stacked, type Recorder } from './ledg
 
 export type GraphMode = 'host' | 'devices';
 
+/** Which times the graph shows, and where they lie in its element. */
+export interface TimeAxis {
+  min_ms: number;
+  max_ms: number;
+  left_px: number;
+  width_px: number;
+}
+
 interface Plan {
   mode: GraphMode;
   names: string[];
@@ -54,7 +62,7 @@ export class Graph {
   #span_ms = 600_000;
   #cursor: number | null = null;
 
-  constructor() {
+  constructor(private readonly on_axis: (axis: TimeAxis) => void) {
     this.#host = h('div', { class: 'graph-host', role: 'img', 'aria-label': 'Memory by account over time' });
     this.#legend = h('ul', { class: 'graph-legend', 'aria-label': 'Series' });
     this.element = h('div', { class: 'graph' }, this.#host, this.#legend);
@@ -104,7 +112,7 @@ export class Graph {
     const style = getComputedStyle(this.element);
     const colour = (name: string, alpha = 1) => resolved_colour(this.element, name, alpha);
     const host = this.#plan?.mode === 'host';
-    const variable = (name: string, i: number) => (host ? account_colour(name) : `--account-${i % 9}`);
+    const variable = (name: string, i: number) => (host ? account_colour(name) : `--account-${i % 10}`);
     const top_down = names
       .map((name, i) => ({ name, colour: colour(variable(name, i)), fill: colour(variable(name, i), 0.68) }))
       .reverse();
@@ -137,7 +145,7 @@ export class Graph {
     };
     this.#plot = new uPlot(
       {
-        width: Math.max(240, this.#host.clientWidth),
+        width: this.#width(),
         height: HEIGHT_PX,
         padding: [12, 8, 0, 0],
         legend: { show: false },
@@ -164,6 +172,7 @@ export class Graph {
         series,
         bands,
         hooks: {
+          draw: [(plot) => this.#tell_axis(plot)],
           setCursor: [
             (plot) => {
               this.#cursor = plot.cursor.idx ?? null;
@@ -204,8 +213,21 @@ export class Graph {
     this.#entries.forEach((item, i) => set_text(item.value, bytes_text(values[i] ?? 0)));
   }
 
+  #tell_axis(plot: uPlot): void {
+    const { min, max } = plot.scales['x']!;
+    if (min == null || max == null) return;
+    const plotted = plot.over.getBoundingClientRect();
+    const left_px = plotted.left - this.element.getBoundingClientRect().left;
+    this.on_axis({ min_ms: min * 1000, max_ms: max * 1000, left_px, width_px: plotted.width });
+  }
+
+  #width(): number {
+    const { paddingLeft, paddingRight } = getComputedStyle(this.#host);
+    return Math.max(240, this.#host.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight));
+  }
+
   #resize(): void {
-    const width = this.#host.clientWidth;
-    if (this.#plot && width > 0 && width !== this.#plot.width) this.#plot.setSize({ width, height: HEIGHT_PX });
+    const width = this.#width();
+    if (this.#plot && this.#host.clientWidth > 0 && width !== this.#plot.width) this.#plot.setSize({ width, height: HEIGHT_PX });
   }
 }

@@ -1,6 +1,8 @@
 // What /api/ledger says, and the recorder that turns its snapshots into series
 // of equal length for the graph.
 
+import { bytes_text, count_text } from '../format';
+
 export interface AccountRow {
   account: string;
   floor_bytes: number;
@@ -12,18 +14,57 @@ export interface AccountRow {
 
 export interface TypeRow {
   account: string;
+  /** `host`, `disk`, `files` (counted, not bytes), `device 0`; host where a server does not say. */
+  resource?: string;
   type: string;
   owner: string;
   count: number;
+  live_bytes: number;
+  peak_bytes: number;
+  wasted_bytes?: number;
+  growth_bytes_per_minute?: number | null;
+  since_mark?: { count: number; live_bytes: number } | null;
+}
+
+export interface LimitRow {
+  limit_bytes: number;
   live_bytes: number;
   peak_bytes: number;
 }
 
 export interface DeviceRow {
   name?: string;
+  device?: number;
   limit_bytes?: number | null;
   live_bytes: number;
   peak_bytes?: number;
+}
+
+export interface ProcessRow {
+  resident_bytes: number;
+  peak_resident_bytes: number;
+  unaccounted_bytes: number;
+  /** Of what is not in the ledger: mapped files, what the allocator keeps unused, and the rest. */
+  file_bytes?: number;
+  allocator_bytes?: number;
+  unclassified_bytes?: number;
+}
+
+export interface LedgerEvent {
+  time_ms: number;
+  /** The last of several equal ones. */
+  until_ms: number;
+  kind: string;
+  resource: string;
+  account: string | null;
+  count: number;
+  /** Bytes (or files); for a new limit, that limit. */
+  amount: number;
+}
+
+export interface Mark {
+  generation: number;
+  time_ms: number;
 }
 
 export interface LedgerHistory {
@@ -43,19 +84,33 @@ export interface Ledger {
     idle_bytes: number;
     overdrawn_bytes: number;
   };
-  disk: { limit_bytes: number; live_bytes: number; peak_bytes: number };
-  files: { limit: number; live: number; peak: number };
+  disk: LimitRow;
+  /** Counted; the names are those of the other limits. */
+  files: LimitRow;
   devices: DeviceRow[];
-  process: { resident_bytes: number; peak_resident_bytes: number; unaccounted_bytes: number };
+  process: ProcessRow;
   accounts: AccountRow[];
   types: TypeRow[];
+  /** Missing where the server knows no marks, null before the first. */
+  mark?: Mark | null;
+  /** Oldest first. */
+  events?: LedgerEvent[];
   history?: LedgerHistory;
 }
 
 const MAX_POINTS = 600;
 
 export function device_name(device: DeviceRow, index: number): string {
-  return device.name || `GPU ${index}`;
+  return device.name || `GPU ${device.device ?? index}`;
+}
+
+export function resource_of(row: { resource?: string }): string {
+  return row.resource ?? 'host';
+}
+
+/** An amount of a resource: open files are counted, all else is bytes. */
+export function amount_text(resource: string, amount: number): string {
+  return resource === 'files' ? count_text(amount) : bytes_text(amount);
 }
 
 /** Series on one time axis; each has as many values as there are times. */
@@ -142,7 +197,7 @@ export function stacked(series: number[][]): number[][] {
 }
 
 // The order of the stack and of the colours; accounts not named here follow by name.
-const KNOWN = ['tiles', 'bitmaps', 'descriptors', 'catalog', 'pool', 'textures', 'video', 'meshes', 'scratch'];
+const KNOWN = ['tiles', 'bitmaps', 'descriptors', 'catalog', 'pool', 'textures', 'video', 'meshes', 'scratch', 'encoded'];
 
 export function ordered_accounts(names: Iterable<string>): string[] {
   const place = (name: string) => {
@@ -161,11 +216,12 @@ export function account_colour(name: string): string {
   return `--account-${hash % KNOWN.length}`;
 }
 
-/** Rows in the order of a column; equal rows keep the order they came in. */
-export function sorted_rows<T>(rows: T[], value: (row: T) => string | number, descending: boolean): T[] {
+/** Rows in the order of a column; equal rows keep the order they came in, those without a value come last. */
+export function sorted_rows<T>(rows: T[], value: (row: T) => string | number | null, descending: boolean): T[] {
   return rows
     .map((row, i) => ({ row, i, value: value(row) }))
     .sort((a, b) => {
+      if (a.value === null || b.value === null) return Number(a.value === null) - Number(b.value === null) || a.i - b.i;
       const order = a.value < b.value ? -1 : a.value > b.value ? 1 : 0;
       return (descending ? -order : order) || a.i - b.i;
     })

@@ -1,11 +1,17 @@
-// The memory page: what is in use, by whom, and how it went, each second anew.
+// The memory page: what is in use, by whom, how it went and what happened, each
+// second anew. Here the parts are put together; each brings itself up to date.
 
-import { h, set_text } from '../dom';
+import { h, set_attribute, set_hidden, set_text } from '../dom';
 import { bytes_text, count_text, duration_text } from '../format';
+import { ComparePanel } from './compare';
+import { EventLog } from './events';
 import { LedgerFeed } from './feed';
+import { Figures } from './figures';
 import { Graph, type GraphMode } from './graph';
-import { account_colour, Recorder, type AccountRow, type Ledger, type TypeRow } from './ledger';
+import { account_colour, Recorder, type AccountRow, type Ledger } from './ledger';
 import { SortableTable } from './table';
+import { TreemapPanel } from './treemap';
+import { TypesPanel } from './types_panel';
 
 const SPANS: [string, number][] = [
   ['1 min', 60_000],
@@ -13,46 +19,20 @@ const SPANS: [string, number][] = [
   ['10 min', 600_000],
 ];
 
-interface Tile {
-  element: HTMLElement;
-  figure: HTMLElement;
-  note: HTMLElement;
-  bar: HTMLElement | null;
-}
-
-function tile(title: string, name: string, with_bar: boolean): Tile {
-  const figure = h('p', { class: 'tile-figure' }, '–');
-  const note = h('p', { class: 'tile-note' }, '\u00a0');
-  const bar = with_bar ? h('span', { class: 'meter-bar' }) : null;
-  const element = h(
-    'div',
-    { class: 'tile', 'data-tile': name },
-    h('h2', {}, title),
-    figure,
-    bar && h('span', { class: 'meter' }, bar),
-    note,
-  );
-  return { element, figure, note, bar };
-}
-
 export class MemoryPage {
   readonly element: HTMLElement;
   #recorder = new Recorder();
-  #graph = new Graph();
+  #events = new EventLog();
+  #graph = new Graph((axis) => this.#events.set_axis(axis));
   #mode: GraphMode = 'host';
-  #tiles = {
-    used: tile('In use', 'in-use', true),
-    limit: tile('Limit', 'limit', false),
-    resident: tile('Resident', 'resident', false),
-    unseen: tile('Not in the ledger', 'unaccounted', false),
-  };
-  #others: HTMLElement;
+  #figures = new Figures();
   #devices_button: HTMLButtonElement;
   #uptime: HTMLElement;
   #accounts: SortableTable<AccountRow>;
-  #types: SortableTable<TypeRow>;
   #largest = 1;
-  #largest_type = 1;
+  #types = new TypesPanel();
+  #treemap = new TreemapPanel((account) => this.#types.choose(account));
+  #compare: ComparePanel;
   #leave: (() => void) | null = null;
   #has_devices = false;
 
@@ -60,43 +40,34 @@ export class MemoryPage {
     private readonly feed: LedgerFeed,
     leave_page: HTMLElement,
   ) {
-    this.#accounts = new SortableTable<AccountRow>(
-      'Accounts',
-      [
+    this.#accounts = new SortableTable<AccountRow>({
+      caption: 'Accounts',
+      columns: [
         { title: 'Account', value: (r) => r.account, text: (r) => r.account, key: (r) => account_colour(r.account) },
-        { title: 'In use', value: (r) => r.live_bytes, text: (r) => bytes_text(r.live_bytes), bar: (r) => r.live_bytes / this.#largest },
-        { title: 'Peak', value: (r) => r.peak_bytes, text: (r) => bytes_text(r.peak_bytes) },
-        { title: 'Count', value: (r) => r.count, text: (r) => count_text(r.count) },
-        { title: 'Floor', value: (r) => r.floor_bytes, text: (r) => (r.floor_bytes ? bytes_text(r.floor_bytes) : '–') },
+        { title: 'In use', numeric: true, value: (r) => r.live_bytes, text: (r) => bytes_text(r.live_bytes), bar: (r) => r.live_bytes / this.#largest },
+        { title: 'Peak', numeric: true, value: (r) => r.peak_bytes, text: (r) => bytes_text(r.peak_bytes) },
+        { title: 'Count', numeric: true, value: (r) => r.count, text: (r) => count_text(r.count) },
+        { title: 'Floor', numeric: true, value: (r) => r.floor_bytes, text: (r) => (r.floor_bytes ? bytes_text(r.floor_bytes) : '–') },
         {
           title: 'Ceiling',
+          numeric: true,
           value: (r) => r.ceiling_bytes ?? Infinity,
           text: (r) => (r.ceiling_bytes === null ? '–' : bytes_text(r.ceiling_bytes)),
         },
       ],
-      1,
-      'No account has been used yet.',
-    );
-    this.#types = new SortableTable<TypeRow>(
-      'Types',
-      [
-        { title: 'Type', value: (r) => r.type, text: (r) => r.type, key: (r) => account_colour(r.account) },
-        { title: 'Account', value: (r) => r.account, text: (r) => r.account },
-        { title: 'Owner', value: (r) => r.owner, text: (r) => r.owner },
-        { title: 'Count', value: (r) => r.count, text: (r) => count_text(r.count) },
-        { title: 'Bytes', value: (r) => r.live_bytes, text: (r) => bytes_text(r.live_bytes), bar: (r) => r.live_bytes / this.#largest_type },
-        { title: 'Peak', value: (r) => r.peak_bytes, text: (r) => bytes_text(r.peak_bytes) },
-      ],
-      4,
-      'Nothing is held at the moment.',
-    );
-    this.#others = h('dl', { class: 'other-limits' });
+      sorted: 1,
+      empty_text: 'No account has been used yet.',
+      id: (row) => row.account,
+    });
+    this.#compare = new ComparePanel(() => this.feed.look_now());
     this.#uptime = h('span', { class: 'bar-count' });
     this.#devices_button = h(
       'button',
       { class: 'chip', type: 'button', hidden: true, 'aria-pressed': 'false', onclick: () => this.toggle_devices() },
       'GPU',
     );
+    const panel = (title: string, content: HTMLElement) =>
+      h('div', { class: 'panel' }, h('header', { class: 'panel-head' }, h('h2', {}, title)), content);
     this.element = h(
       'section',
       { class: 'page memory-page', 'aria-label': 'Memory', hidden: true },
@@ -107,10 +78,10 @@ export class MemoryPage {
         h(
           'div',
           { class: 'memory-inner' },
-          h('div', { class: 'tiles' }, ...Object.values(this.#tiles).map((t) => t.element)),
+          this.#figures.element,
           h(
             'section',
-            { class: 'panel', 'aria-label': 'Over time' },
+            { class: 'panel over-time', 'aria-label': 'Over time' },
             h(
               'header',
               { class: 'panel-head' },
@@ -118,10 +89,13 @@ export class MemoryPage {
               h('div', { class: 'chips' }, this.#devices_button, this.#span_choice()),
             ),
             this.#graph.element,
+            this.#events.element,
           ),
-          h('div', { class: 'panel' }, h('header', { class: 'panel-head' }, h('h2', {}, 'Accounts')), this.#accounts.element),
-          h('div', { class: 'panel' }, h('header', { class: 'panel-head' }, h('h2', {}, 'Types')), this.#types.element),
-          this.#others,
+          this.#treemap.element,
+          this.#types.element,
+          this.#compare.element,
+          panel('Accounts', this.#accounts.element),
+          this.#figures.others,
         ),
       ),
     );
@@ -183,60 +157,20 @@ export class MemoryPage {
     if (!this.is_open) return;
     this.#recorder.add(ledger);
     this.#has_devices = ledger.devices.length > 0;
-    this.#devices_button.hidden = !this.#has_devices;
+    set_hidden(this.#devices_button, !this.#has_devices);
     if (!this.#has_devices) this.#mode = 'host';
-    this.#fill_tiles(ledger);
+    // Read by tests and by people with scripts; the text is rounded.
+    set_attribute(this.element, 'data-live-bytes', String(ledger.host.live_bytes));
+    set_attribute(this.element, 'data-limit-bytes', String(ledger.host.limit_bytes));
+    set_attribute(this.element, 'data-resident-bytes', String(ledger.process.resident_bytes));
+    this.#figures.update(ledger);
     this.#largest = Math.max(1, ...ledger.accounts.map((row) => row.live_bytes));
-    this.#largest_type = Math.max(1, ...ledger.types.map((row) => row.live_bytes));
     this.#accounts.update(ledger.accounts);
-    this.#types.update(ledger.types);
-    this.#fill_others(ledger);
+    this.#types.update(ledger);
+    this.#treemap.update(ledger);
+    this.#events.update(ledger.events);
+    this.#compare.update(ledger);
     this.#graph.update(this.#recorder, this.#mode);
     set_text(this.#uptime, `up ${duration_text(ledger.uptime_ms)}`);
-  }
-
-  #fill_tiles(ledger: Ledger): void {
-    const { host, process } = ledger;
-    const { used, limit, resident, unseen } = this.#tiles;
-    const share = host.limit_bytes > 0 ? host.live_bytes / host.limit_bytes : 0;
-    // Read by tests and by people with scripts; the text is rounded.
-    Object.assign(this.element.dataset, {
-      liveBytes: String(host.live_bytes),
-      limitBytes: String(host.limit_bytes),
-      residentBytes: String(process.resident_bytes),
-    });
-    set_text(used.figure, bytes_text(host.live_bytes));
-    set_text(used.note, `${Math.round(share * 100)}% of the limit · ${bytes_text(host.idle_bytes)} idle`);
-    used.bar?.style.setProperty('--share', Math.min(1, share).toFixed(4));
-    used.bar?.style.setProperty('--idle', Math.min(share, host.idle_bytes / Math.max(1, host.limit_bytes)).toFixed(4));
-    used.element.classList.toggle('over', host.overdrawn_bytes > 0);
-    set_text(limit.figure, bytes_text(host.limit_bytes));
-    set_text(
-      limit.note,
-      host.overdrawn_bytes > 0 ? `overdrawn by ${bytes_text(host.overdrawn_bytes)}` : `peak in use ${bytes_text(host.peak_bytes)}`,
-    );
-    set_text(resident.figure, bytes_text(process.resident_bytes));
-    set_text(resident.note, `peak ${bytes_text(process.peak_resident_bytes)}`);
-    set_text(unseen.figure, bytes_text(process.unaccounted_bytes));
-    set_text(unseen.note, 'code, stacks, libraries, allocator');
-  }
-
-  #fill_others(ledger: Ledger): void {
-    const { disk, files, devices } = ledger;
-    const rows: [string, string][] = [];
-    if (disk.limit_bytes > 0 || disk.live_bytes > 0) {
-      rows.push(['Scratch on disk', `${bytes_text(disk.live_bytes)} of ${bytes_text(disk.limit_bytes)} · peak ${bytes_text(disk.peak_bytes)}`]);
-    }
-    rows.push(['Open files', `${count_text(files.live)} of ${count_text(files.limit)} · peak ${count_text(files.peak)}`]);
-    devices.forEach((device, i) => {
-      const of = device.limit_bytes ? ` of ${bytes_text(device.limit_bytes)}` : '';
-      rows.push([device.name || `GPU ${i}`, `${bytes_text(device.live_bytes)}${of}`]);
-    });
-    while (this.#others.children.length > rows.length) this.#others.lastElementChild?.remove();
-    rows.forEach(([name, value], i) => {
-      const row = this.#others.children[i] ?? this.#others.appendChild(h('div', {}, h('dt', {}), h('dd', {})));
-      set_text(row.children[0]!, name);
-      set_text(row.children[1]!, value);
-    });
   }
 }

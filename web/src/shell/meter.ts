@@ -1,6 +1,6 @@
 // The small memory meter in the side bar, a link to the memory page.
 
-import { h, set_text } from '../dom';
+import { h, set_style, set_text } from '../dom';
 import { bytes_text } from '../format';
 import { icon } from '../icons';
 import type { Ledger } from '../memory/ledger';
@@ -25,7 +25,7 @@ export class Meter {
     const { live_bytes, limit_bytes, idle_bytes } = ledger.host;
     const share = limit_bytes > 0 ? Math.min(1, live_bytes / limit_bytes) : 0;
     set_text(this.#figure, `${bytes_text(live_bytes)} / ${bytes_text(limit_bytes)}`);
-    this.#bar.style.setProperty('--share', share.toFixed(4));
-    this.#bar.style.setProperty('--idle', Math.min(share, idle_bytes / Math.max(1, limit_bytes)).toFixed(4));
+    set_style(this.#bar, '--share', share.toFixed(4));
+    set_style(this.#bar, '--idle', Math.min(share, idle_bytes / Math.max(1, limit_bytes)).toFixed(4));
   }
 }
