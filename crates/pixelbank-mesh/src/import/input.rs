@@ -5,6 +5,9 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+
 use crate::array::Array;
 use crate::error::Fault;
 use crate::{Books, Error};
@@ -16,7 +19,13 @@ pub struct Input {
     bytes: Bytes,
     len: u64,
     /// Where files that it names are looked for.
-    folder: Option<PathBuf>,
+    folder: Option<Folder>,
+}
+
+#[derive(Debug)]
+enum Folder {
+    At(PathBuf),
+    Open(Dir),
 }
 
 enum Bytes {
@@ -42,7 +51,19 @@ impl Input {
         let name = path.to_string_lossy();
         let file = File::open(path).map_err(Error::from_io(&name))?;
         let mut input = Self::file(file, &name)?;
-        input.folder = path.parent().map(Path::to_owned);
+        input.folder = path.parent().map(|folder| Folder::At(folder.to_owned()));
+        Ok(input)
+    }
+
+    /// A file that somebody opened who knows which files may be opened, and the folder that it lies in, where files that
+    /// it names are looked for; without one there are none. `name` stands in messages, and its ending says the format
+    /// where the content does not.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it is no regular file.
+    pub fn opened(file: File, folder: Option<File>, name: &str) -> Result<Self, Error> {
+        let mut input = Self::file(file, name)?;
+        input.folder = folder.map(|folder| Folder::Open(Dir::from_std_file(folder)));
         Ok(input)
     }
 
@@ -87,8 +108,15 @@ impl Input {
         self.len == 0
     }
 
-    pub(crate) fn folder(&self) -> Option<&Path> {
-        self.folder.as_deref()
+    /// A handle on the folder: no link leads out of it.
+    pub(crate) fn folder(&self) -> Option<io::Result<Dir>> {
+        self.folder.as_ref().map(|folder| match folder {
+            Folder::At(path) if path.as_os_str().is_empty() => {
+                Dir::open_ambient_dir(".", ambient_authority())
+            }
+            Folder::At(path) => Dir::open_ambient_dir(path, ambient_authority()),
+            Folder::Open(dir) => dir.try_clone(),
+        })
     }
 
     /// A reader from `offset` on.

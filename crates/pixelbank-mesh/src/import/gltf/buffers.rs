@@ -1,8 +1,6 @@
 use std::path::{Component, Path};
 
 use base64::Engine;
-use cap_std::ambient_authority;
-use cap_std::fs::Dir;
 use pixelbank_memory::Reservation;
 
 use super::json::Document;
@@ -118,15 +116,14 @@ fn open<'a>(uri: &str, input: &Input, books: &Books) -> Result<Source<'a>, Fault
             "buffers in other files, read from memory".to_owned(),
         ));
     };
-    let folder = if folder.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        folder
+    let open = |folder: cap_std::fs::Dir| {
+        // Opening a pipe would wait for somebody to write into it.
+        if !folder.metadata(path)?.is_file() {
+            return Err(std::io::Error::other("not a regular file"));
+        }
+        folder.open(path).map(cap_std::fs::File::into_std)
     };
-    // Through a handle on the folder: no link leads out of it.
-    let opened = Dir::open_ambient_dir(folder, ambient_authority())
-        .and_then(|folder| folder.open(path))
-        .map(cap_std::fs::File::into_std);
+    let opened = folder.and_then(open);
     match opened
         .map_err(crate::Error::from_io(&name))
         .and_then(|file| Input::file(file, &name))
