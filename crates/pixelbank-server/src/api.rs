@@ -19,6 +19,7 @@ use crate::detail::{Detail, detail};
 use crate::images;
 use crate::library::{self, Listed, Order, Sort};
 use crate::metrics;
+use crate::models;
 use crate::paths::encode_id;
 
 /// Images that one request lists at most.
@@ -30,6 +31,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/aspects", get(aspects))
         .route("/api/folders", get(folders))
         .route("/api/image/{*id}", get(image))
+        .route("/api/models", get(models::list))
+        .route("/api/model/{*id}", get(models::model))
         .route("/api/ledger", get(ledger))
         .route("/api/mark", post(mark))
         .route("/api/traces", get(traces))

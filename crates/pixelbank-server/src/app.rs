@@ -13,6 +13,7 @@ use crate::files::Files;
 use crate::flight::{Flights, Workers};
 use crate::library::Library;
 use crate::metrics::Metrics;
+use crate::models::Models;
 use crate::paths::Root;
 use crate::produce::Made;
 use crate::scan::Scanner;
@@ -37,6 +38,7 @@ pub(crate) struct App {
     pub catalog_paid: Mutex<Option<Reservation>>,
     pub encoded: Arc<EncodedCache>,
     pub files: Files,
+    pub models: Models,
     pub flights: Arc<Flights<Result<Made, HttpError>>>,
     pub workers: Workers,
     /// Threads for large answers, which slow clients may hold for long.

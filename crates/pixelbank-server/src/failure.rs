@@ -3,6 +3,7 @@
 use std::io;
 
 use http::StatusCode;
+use pixelbank_memory::{Account, Shortage};
 
 use crate::answer::HttpError;
 use crate::iiif;
@@ -18,16 +19,20 @@ pub(crate) fn of_request(error: &iiif::Error) -> HttpError {
 
 /// 413 for what can never fit into the budget, 503 for what may fit soon.
 pub(crate) fn of_memory(error: &pixelbank_memory::Error) -> HttpError {
+    of_memory_for("picture", error)
+}
+
+fn of_memory_for(what: &str, error: &pixelbank_memory::Error) -> HttpError {
     use pixelbank_memory::Error;
     match error {
         Error::NeverFits(_) => HttpError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
-            format!("The memory budget is too small for this picture: {error}."),
+            format!("The memory budget is too small for this {what}: {error}."),
         ),
         Error::NoRoom(_) | Error::TimedOut(_) | Error::OutOfMemory { .. } => HttpError::busy(
-            format!("There is no memory for this picture just now: {error}."),
+            format!("There is no memory for this {what} just now: {error}."),
         ),
-        Error::Cancelled => HttpError::busy("The work on this picture was given up."),
+        Error::Cancelled => HttpError::busy(format!("The work on this {what} was given up.")),
         _ => internal(error),
     }
 }
@@ -41,6 +46,44 @@ pub(crate) fn of_codec(error: &pixelbank_codec::Error) -> HttpError {
         Error::Io { source, .. } => return of_file(source),
         // The standard has no status of its own for a file that is damaged.
         _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    HttpError::new(status, format!("{error}."))
+}
+
+/// A model takes room piece by piece as it is read. Where what it has by itself and what it wants are more than the limit,
+/// it can never fit, whatever others give up.
+fn fills_the_budget(owner: &str, figures: &Shortage) -> bool {
+    let holders = figures.holders.iter();
+    let own: u64 = holders
+        .filter(|(account, _, holder, _)| *account == Account::Meshes && holder == owner)
+        .map(|(_, _, _, amount)| amount)
+        .sum();
+    own.saturating_add(figures.requested) > figures.limit
+}
+
+pub(crate) fn of_mesh(error: &pixelbank_mesh::Error) -> HttpError {
+    use pixelbank_mesh::Error;
+    let status = match error {
+        Error::UnknownFormat { .. } => StatusCode::NOT_FOUND,
+        Error::Unsupported { .. } => StatusCode::NOT_IMPLEMENTED,
+        Error::LimitExceeded { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        Error::Malformed { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        Error::Memory { name, source } => {
+            return match source {
+                pixelbank_memory::Error::NoRoom(figures)
+                | pixelbank_memory::Error::TimedOut(figures)
+                    if fills_the_budget(name, figures) =>
+                {
+                    of_memory_for(
+                        "model",
+                        &pixelbank_memory::Error::NeverFits(figures.clone()),
+                    )
+                }
+                _ => of_memory_for("model", source),
+            };
+        }
+        Error::Io { source, .. } => return of_file(source),
+        _ => return internal(error),
     };
     HttpError::new(status, format!("{error}."))
 }
@@ -79,10 +122,10 @@ pub(crate) fn of_file(error: &io::Error) -> HttpError {
         | ErrorKind::InvalidInput
         | ErrorKind::InvalidFilename
         | ErrorKind::NotADirectory
-        | ErrorKind::IsADirectory => HttpError::not_found("There is no image of this name here."),
+        | ErrorKind::IsADirectory => HttpError::not_found("There is no file of this name here."),
         // Too many links in a row, where the name of that kind is not stable.
         _ if error.raw_os_error() == Some(libc::ELOOP) => {
-            HttpError::not_found("There is no image of this name here.")
+            HttpError::not_found("There is no file of this name here.")
         }
         _ => internal(error),
     }

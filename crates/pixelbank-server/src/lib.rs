@@ -39,11 +39,13 @@ pub mod iiif;
 mod images;
 mod library;
 mod metrics;
+mod models;
 mod paths;
 mod probe;
 mod produce;
 mod scan;
 mod server;
+mod walk;
 mod web;
 
 pub use auth::generate_token;

@@ -167,6 +167,23 @@ impl Root {
         Ok((file, identity))
     }
 
+    /// Opens the folder at `path`, relative to the served one; that itself where `path` is empty.
+    ///
+    /// # Errors
+    /// As [`Root::open_file`].
+    pub fn open_folder(&self, path: &OsStr) -> io::Result<File> {
+        let dir = if path.is_empty() {
+            self.dir.try_clone()?
+        } else if !is_plain(path.as_bytes()) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        } else if self.follow_links {
+            Dir::open_ambient_dir(self.path.join(path), ambient_authority())?
+        } else {
+            self.dir.open_dir(path)?
+        };
+        Ok(dir.into_std_file())
+    }
+
     /// Which file is at `path` now, without opening it.
     ///
     /// # Errors

@@ -1,11 +1,10 @@
 //! Finds the images below the folder, in the background: a walk lists them by their names' endings at once, then
 //! every header is read for size and date. Runs again now and then to see what has changed.
 
-use std::collections::HashSet;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::ops::ControlFlow;
+use std::os::unix::ffi::OsStrExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -14,7 +13,8 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use crate::library::{Found, Library, Outcome};
-use crate::paths::{Root, identity_of};
+use crate::paths::Root;
+use crate::walk::{Step, has_ending, walk};
 
 /// Reads the header of the image at a path below the folder.
 pub type Probe = dyn Fn(&OsStr) -> Outcome + Send + Sync;
@@ -184,112 +184,34 @@ impl Shared {
 
     /// Lists every image. A folder that cannot be read is passed over: the rest must be seen.
     fn walk(&self) {
-        let mut waiting = vec![OsString::new()];
-        let mut seen = HashSet::new();
         let mut batch = Vec::new();
         let mut published = Instant::now();
-        while let Some(folder) = waiting.pop() {
-            if self.is_stopping() {
+        let walked = walk(&self.root, is_image_name, |step| {
+            let is_time = match step {
                 // What was not reached is not gone.
-                return;
-            }
-            let _ = if self.root.follows_links() {
-                self.list_following(&folder, &mut seen, &mut waiting, &mut batch)
-            } else {
-                self.list(&folder, &mut waiting, &mut batch)
+                Step::Folder if self.is_stopping() => return ControlFlow::Break(()),
+                Step::Folder => published.elapsed() > PUBLISH_INTERVAL,
+                Step::File(found) => {
+                    batch.push(found);
+                    batch.len() >= BATCH
+                }
             };
-            if batch.len() >= BATCH || published.elapsed() > PUBLISH_INTERVAL {
+            if is_time {
                 self.publish(&mut batch);
                 published = Instant::now();
             }
+            ControlFlow::Continue(())
+        });
+        if walked.is_continue() {
+            self.publish(&mut batch);
+            self.library.end_walk();
         }
-        self.publish(&mut batch);
-        self.library.end_walk();
     }
 
     fn publish(&self, batch: &mut Vec<Found>) {
         self.library.found(batch);
         batch.clear();
         self.has_changed.notify_all();
-    }
-
-    fn list(
-        &self,
-        folder: &OsStr,
-        waiting: &mut Vec<OsString>,
-        batch: &mut Vec<Found>,
-    ) -> io::Result<()> {
-        let entries = if folder.is_empty() {
-            self.root.dir().entries()?
-        } else {
-            self.root.dir().read_dir(folder)?
-        };
-        for entry in entries {
-            let Ok(entry) = entry else { continue };
-            let name = entry.file_name();
-            let Ok(kind) = entry.file_type() else {
-                continue;
-            };
-            if is_hidden(&name) {
-                continue;
-            }
-            if kind.is_dir() {
-                waiting.extend(join(folder, &name));
-            } else if kind.is_file()
-                && is_image_name(&name)
-                && let (Some(path), Ok(metadata)) = (join(folder, &name), entry.metadata())
-            {
-                batch.push(Found {
-                    path: path.into_vec().into(),
-                    identity: identity_of(&metadata),
-                });
-            }
-            if batch.len() >= BATCH {
-                self.publish(batch);
-            }
-        }
-        Ok(())
-    }
-
-    fn list_following(
-        &self,
-        folder: &OsStr,
-        seen: &mut HashSet<(u64, u64)>,
-        waiting: &mut Vec<OsString>,
-        batch: &mut Vec<Found>,
-    ) -> io::Result<()> {
-        let path = self.root.path().join(folder);
-        let metadata = std::fs::metadata(&path)?;
-        // A folder that two links lead to is listed once; that also ends loops.
-        if !seen.insert((metadata.dev(), metadata.ino())) {
-            return Ok(());
-        }
-        for entry in std::fs::read_dir(&path)? {
-            let Ok(entry) = entry else { continue };
-            let name = entry.file_name();
-            if is_hidden(&name) {
-                continue;
-            }
-            let Ok(metadata) = std::fs::metadata(entry.path()) else {
-                continue;
-            };
-            if metadata.is_dir() {
-                waiting.extend(join(folder, &name));
-            } else if metadata.is_file()
-                && is_image_name(&name)
-                && let Some(path) = join(folder, &name)
-            {
-                let metadata = cap_std::fs::Metadata::from_just_metadata(metadata);
-                batch.push(Found {
-                    path: path.into_vec().into(),
-                    identity: identity_of(&metadata),
-                });
-            }
-            if batch.len() >= BATCH {
-                self.publish(batch);
-            }
-        }
-        Ok(())
     }
 
     /// Reads headers until the walk has ended and nothing waits.
@@ -333,30 +255,8 @@ impl Shared {
     }
 }
 
-fn is_hidden(name: &OsStr) -> bool {
-    name.as_bytes().starts_with(b".")
-}
-
 fn is_image_name(name: &OsStr) -> bool {
-    let name = name.as_bytes();
-    name.iter()
-        .rposition(|byte| *byte == b'.')
-        .is_some_and(|dot| {
-            ENDINGS
-                .iter()
-                .any(|ending| name[dot + 1..].eq_ignore_ascii_case(ending.as_bytes()))
-        })
-}
-
-/// `None` where the path gets too long to be opened.
-fn join(folder: &OsStr, name: &OsStr) -> Option<OsString> {
-    const MAX_BYTES: usize = 4000;
-    let mut path = folder.to_owned();
-    if !path.is_empty() {
-        path.push("/");
-    }
-    path.push(name);
-    (path.len() <= MAX_BYTES).then_some(path)
+    has_ending(name, ENDINGS)
 }
 
 #[cfg(test)]

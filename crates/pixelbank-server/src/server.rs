@@ -36,6 +36,7 @@ use crate::files::Files;
 use crate::flight::Workers;
 use crate::library::Library;
 use crate::metrics::{Metrics, Route};
+use crate::models::Models;
 use crate::paths::Root;
 use crate::scan::{ScanOptions, Scanner};
 use crate::web::Web;
@@ -178,6 +179,7 @@ impl Server {
             answers: options.bank.holder(Account::Encoded, "answer", ""),
             catalog: options.bank.holder(Account::Catalog, "list of images", ""),
             catalog_paid: Mutex::new(None),
+            models: Models::new(&options.bank),
             bank: options.bank,
             encoded,
             files: Files::default(),

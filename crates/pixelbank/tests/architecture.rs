@@ -36,6 +36,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "pixelbank-server",
         &[
             "pixelbank-pipeline",
+            "pixelbank-mesh",
             "pixelbank-cache",
             "pixelbank-codec",
             "pixelbank-image",
