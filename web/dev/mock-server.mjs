@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { details_of, folders_of, make_library, sorted } from './library.mjs';
 import { info, picture } from './iiif.mjs';
 import { MockLedger } from './ledger.mjs';
+import { arrays_of, describe, list_models, model_of } from './models.mjs';
 
 const args = process.argv.slice(2);
 const option = (name, fallback) => {
@@ -99,7 +100,19 @@ function api(request, response, path, query) {
     return entry ? send_json(response, details_of(entry)) : send_json(response, { error: 'There is no such picture.' }, 404);
   }
   if (path === '/api/ledger') return send_json(response, ledger.snapshot(query.get('history') !== '0'));
+  if (path === '/api/models') return send_json(response, list_models());
+  if (path.startsWith('/api/model/')) return send_model(response, path.slice('/api/model/'.length), query);
   return send_json(response, { error: 'There is nothing at this address.' }, 404);
+}
+
+function send_model(response, target, query) {
+  const [id, part] = target.split('/');
+  const model = model_of(id);
+  if (!model) return send_json(response, { error: 'There is no model of this name here.' }, 404);
+  if (model.error) return send_json(response, { error: model.error }, model.status);
+  if (part !== 'arrays') return send_json(response, describe(model, query.get('derived') === '1'));
+  response.writeHead(200, { 'Content-Type': 'application/octet-stream', 'Cache-Control': 'no-store' });
+  return response.end(arrays_of(model));
 }
 
 function iiif(request, response, path) {

@@ -21,6 +21,11 @@ async function freeze(page: Page, change: (ledger: Ledger) => void): Promise<voi
   });
 }
 
+/** The account that holds the most host memory: which one that is depends on what the server did before. */
+function largest_account(ledger: Ledger): string {
+  return ledger.accounts.reduce((a, b) => (b.live_bytes > a.live_bytes ? b : a)).account;
+}
+
 /** The lines of the table as they are copied, without their head. */
 async function copied(page: Page): Promise<{ head: string[]; rows: string[][] }> {
   await page.getByRole('button', { name: 'Copy as CSV' }).click();
@@ -72,16 +77,21 @@ test.describe('types', () => {
   });
 
   test('are of one account, or nested below all of them', async ({ page }) => {
-    await freeze(page, () => undefined);
+    let account = '';
+    await freeze(page, (ledger) => {
+      account = largest_account(ledger);
+      // One row of the tree: the account's files and scratch space would be rows of their own.
+      ledger.types = ledger.types.filter((row) => row.account !== account || (row.resource ?? 'host') === 'host');
+    });
     await open_memory(page);
     const panel = page.locator('.types-panel');
-    await panel.getByLabel('Account', { exact: true }).selectOption('tiles');
+    await panel.getByLabel('Account', { exact: true }).selectOption(account);
     const accounts = await panel.locator('tbody tr td:nth-child(2) .cell-text').allInnerTexts();
-    expect(new Set(accounts)).toEqual(new Set(['tiles']));
+    expect(new Set(accounts)).toEqual(new Set([account]));
     const { head, rows } = await copied(page);
     expect(rows.map((row) => row[head.indexOf('account')])).toEqual(accounts);
     await panel.getByRole('button', { name: 'Nested' }).click();
-    const toggle = panel.getByRole('button', { name: 'What tiles is made of' });
+    const toggle = panel.getByRole('button', { name: `What ${account} is made of` });
     await expect(toggle).toHaveAttribute('aria-expanded', 'true');
     const open_rows = await panel.locator('tbody tr').count();
     await toggle.focus();
@@ -118,7 +128,10 @@ test('the treemap shows each type that is held and the parts of the rest, with l
 });
 
 test('the treemap is one stop of the Tab key, walked by arrows, and leads to the table', async ({ page }) => {
-  await freeze(page, () => undefined);
+  let account = '';
+  await freeze(page, (ledger) => {
+    account = largest_account(ledger);
+  });
   await open_memory(page);
   const leaves = page.locator('.treemap-leaf');
   await expect(page.locator('.treemap-leaf[tabindex="0"]')).toHaveCount(1);
@@ -132,9 +145,9 @@ test('the treemap is one stop of the Tab key, walked by arrows, and leads to the
   expect(seen.size).toBeGreaterThan(1);
   await expect(page.locator('.treemap-told')).toHaveText(await focused());
   await expect(page.locator('.treemap-leaf[tabindex="0"]')).toHaveCount(1);
-  await leaves.and(page.getByRole('button', { name: /^tiles: / })).first().focus();
+  await leaves.and(page.getByRole('button', { name: new RegExp(`^${account}: `) })).first().focus();
   await page.keyboard.press('Enter');
-  await expect(page.getByLabel('Account', { exact: true })).toHaveValue('tiles');
+  await expect(page.getByLabel('Account', { exact: true })).toHaveValue(account);
 });
 
 test('a mark makes a column of what is new, and is among the events at its time', async ({ page }) => {
@@ -144,7 +157,7 @@ test('a mark makes a column of what is new, and is among the events at its time'
   await expect(page.getByRole('columnheader', { name: 'Since mark' })).toBeVisible();
   const newest = page.locator('.event-list li').first();
   await expect(newest).toContainText('Marked');
-  await expect(newest).toContainText('a mark was set');
+  await expect(newest).toContainText(/mark \d+ was set/);
   const lane = page.locator('.event-lane').filter({ hasText: 'Marked' });
   const track = (await lane.locator('.event-track').boundingBox())!;
   const graph = (await page.locator('.graph-host .u-over').boundingBox())!;

@@ -82,6 +82,35 @@ export interface ImageDetails {
   location: { latitude: number; longitude: number } | null;
 }
 
+export interface ModelRecord {
+  /** Percent-encoded, ready to stand in an address. */
+  id: string;
+  path: string;
+  bytes: number;
+  modified: string;
+}
+
+export interface ModelList {
+  models: ModelRecord[];
+  is_complete: boolean;
+}
+
+export interface ModelDetails {
+  id: string;
+  path: string;
+  faces: number;
+  vertices: number;
+  box: { min: [number, number, number]; max: [number, number, number] } | null;
+  /** Adds up to the total. */
+  memory: { part: string; bytes: number }[];
+  total_bytes: number;
+  derived?: { part: string; bytes: number | null; error: string | null }[];
+  objects: { name: string; faces: number }[];
+  n_objects: number;
+  report: { format: string; file_bytes: number; unit: string | null; is_truncated: boolean; remarks: string[] };
+  loaded_in_ms: number;
+}
+
 /** Why a request failed, in the terms the page reacts to. */
 export type FailureKind = 'unreachable' | 'unauthorized' | 'missing' | 'busy' | 'refused' | 'broken';
 
@@ -189,12 +218,20 @@ export const api = {
   details: (id: string, signal?: AbortSignal) => get_json<ImageDetails>(`/api/image/${id}`, signal),
   /** From here on the ledger says what is new. */
   mark: async () => (await (await request('/api/mark', { method: 'POST' })).json()) as Mark,
+  models: (signal?: AbortSignal) => get_json<ModelList>('/api/models', signal),
+  /** With `derived`, the server builds what is made of it on demand, and says how large each is. */
+  model: (id: string, derived: boolean, signal?: AbortSignal) =>
+    get_json<ModelDetails>(`/api/model/${id}${derived ? '?derived=1' : ''}`, signal),
   health: (signal?: AbortSignal) => request('/healthz', signal ? { signal } : undefined),
   json: get_json,
 };
 
 export function thumbnail_url(id: string): string {
   return `/iiif/3/${id}/full/!480,480/0/default.jpg`;
+}
+
+export function model_arrays_url(id: string): string {
+  return `/api/model/${id}/arrays`;
 }
 
 export function info_url(id: string): string {

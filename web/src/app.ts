@@ -14,6 +14,7 @@ import { Watch } from './list/watch';
 import { LedgerFeed, Pace } from './memory/feed';
 import type { Ledger } from './memory/ledger';
 import type { MemoryPage } from './memory/page';
+import type { ModelsPage } from './model/page';
 import { prefs, save_prefs } from './prefs';
 import { format_route, parse_route, same_scope, DEFAULT_SCOPE, type Route } from './router';
 import { Contact } from './shell/contact';
@@ -77,6 +78,9 @@ export class App {
   /** Comes with its own code, the first time it is opened. */
   #memory: MemoryPage | null = null;
   #memory_loading: Promise<MemoryPage> | null = null;
+  #models: ModelsPage | null = null;
+  #models_loading: Promise<ModelsPage> | null = null;
+  #models_counted = false;
   #watch = new Watch({
     scope: () => (this.#listing?.loaded ? this.#listing.scope : null),
     revision: () => this.#listing?.revision ?? -1,
@@ -97,6 +101,7 @@ export class App {
     narrow.addEventListener('change', () => this.#apply_sidebar(false));
     on_theme(() => {
       this.#memory?.theme_changed();
+      this.#models?.theme_changed();
       this.#frame.show_theme(prefs.theme);
     });
     document.addEventListener('keydown', (event) => this.#on_key(event));
@@ -140,15 +145,16 @@ export class App {
     this.#route = route;
     if (route.view !== 'image') this.#viewer.close();
     if (route.view !== 'memory') this.#memory?.close();
+    if (route.view !== 'model') this.#models?.close();
     const covered = route.view !== 'grid';
     this.#grid.element.inert = covered;
-    this.#grid.element.classList.toggle('covered', route.view === 'memory');
+    this.#grid.element.classList.toggle('covered', route.view === 'memory' || route.view === 'model');
     this.#frame.element.inert = route.view === 'image';
     this.#grid.view.pause(covered);
     this.#opening += 1;
-    if (route.view === 'memory') {
+    if (route.view === 'memory' || route.view === 'model') {
       if (!this.#listing) this.#load({ ...DEFAULT_SCOPE, sort: prefs.sort, order: prefs.order }, null);
-      void this.#show_memory();
+      void (route.view === 'memory' ? this.#show_memory() : this.#show_models(this.#opening));
     } else {
       if (!this.#listing || !same_scope(route.scope, this.#scope)) {
         this.#load(route.scope, route.view === 'grid' ? (entry().anchor ?? null) : null);
@@ -157,7 +163,7 @@ export class App {
       else if (before.view === 'image') this.#return_to_grid();
     }
     if (narrow.matches) this.#set_sidebar(false);
-    this.#frame.show_view(route.view === 'memory' ? 'memory' : 'grid', format_route({ view: 'grid', scope: this.#scope }));
+    this.#frame.show_view(route.view === 'image' ? 'grid' : route.view, format_route({ view: 'grid', scope: this.#scope }));
     this.#set_title();
   }
 
@@ -166,9 +172,11 @@ export class App {
     const place =
       this.#route.view === 'memory'
         ? 'Memory'
-        : this.#route.view === 'image'
-          ? record && base_name(record.path)
-          : base_name(this.#scope.folder);
+        : this.#route.view === 'model'
+          ? '3D models'
+          : this.#route.view === 'image'
+            ? record && base_name(record.path)
+            : base_name(this.#scope.folder);
     document.title = place ? `${place} · Pixelbank` : 'Pixelbank';
   }
 
@@ -190,6 +198,7 @@ export class App {
         this.#grid.show(listing, anchor);
         this.#watch.now();
         void this.#load_folders(listing.revision);
+        void this.#count_models();
         warm_viewer();
       },
       (error: unknown) => {
@@ -310,19 +319,43 @@ export class App {
 
   // -- memory ---------------------------------------------------------------
 
+  #leave_button(): HTMLElement {
+    return h(
+      'button',
+      { class: 'tool', type: 'button', title: 'Back (Esc)', 'aria-label': 'Back', onclick: () => this.#leave() },
+      icon('back'),
+    );
+  }
+
   async #show_memory(): Promise<void> {
     this.#memory_loading ??= import('./memory/page').then(({ MemoryPage }) => {
-      const leave = h(
-        'button',
-        { class: 'tool', type: 'button', title: 'Back (Esc)', 'aria-label': 'Back', onclick: () => this.#leave() },
-        icon('back'),
-      );
-      const page = new MemoryPage(this.#feed, leave);
+      const page = new MemoryPage(this.#feed, this.#leave_button());
       this.#frame.main.append(page.element);
       return page;
     });
     this.#memory = await this.#memory_loading;
     if (this.#route.view === 'memory') this.#memory.open();
+  }
+
+  async #show_models(opening: number): Promise<void> {
+    this.#models_loading ??= import('./model/page').then(({ ModelsPage }) => {
+      const page = new ModelsPage(this.#leave_button());
+      this.#frame.main.append(page.element);
+      return page;
+    });
+    this.#models = await this.#models_loading;
+    if (this.#opening === opening && this.#route.view === 'model') this.#models.open(this.#route.id);
+  }
+
+  /** The side bar leads to the models, if there are any; an older server knows of none. */
+  async #count_models(): Promise<void> {
+    if (this.#models_counted) return;
+    this.#models_counted = true;
+    try {
+      this.#frame.show_models((await api.models()).models.length);
+    } catch {
+      // Only a way that is not offered.
+    }
   }
 
   // -- side bar and keys ----------------------------------------------------
@@ -378,6 +411,10 @@ export class App {
     if (key === 'Escape' && narrow.matches && this.#sidebar_open()) {
       this.#set_sidebar(false);
       return true;
+    }
+    if (this.#route.view === 'model') {
+      if (key === 'Escape') this.#leave();
+      return key === 'Escape';
     }
     if (this.#route.view === 'memory') {
       if (key === 'Escape') this.#leave();

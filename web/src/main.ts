@@ -4,6 +4,7 @@ import './styles/shell.css';
 import './styles/grid.css';
 import './styles/viewer.css';
 import './styles/memory.css';
+import './styles/model.css';
 import { App } from './app';
 import { start_theme } from './theme';
 

@@ -1,5 +1,5 @@
 // The address after `#` says what is shown: which folder in which order, which
-// picture, or the memory page. Parsing and writing are pure, so that a copied
+// picture, which 3D model, or the memory page. Parsing and writing are pure, so that a copied
 // address always opens the same view.
 
 import type { Scope, SortKey, SortOrder } from './api';
@@ -9,7 +9,9 @@ export const DEFAULT_SCOPE: Scope = { folder: '', sort: 'date', order: 'desc' };
 export type Route =
   | { view: 'grid'; scope: Scope }
   | { view: 'image'; id: string; scope: Scope }
-  | { view: 'memory' };
+  | { view: 'memory' }
+  /** The list of 3D models where the identifier is empty. */
+  | { view: 'model'; id: string };
 
 /** The order a person expects first: newest first for dates, A first for names. */
 export function natural_order(sort: SortKey): SortOrder {
@@ -46,6 +48,8 @@ export function parse_route(hash: string): Route {
   const path = mark < 0 ? text : text.slice(0, mark);
   const query = new URLSearchParams(mark < 0 ? '' : text.slice(mark + 1));
   if (path === '/memory') return { view: 'memory' };
+  if (path === '/models') return { view: 'model', id: '' };
+  if (path.startsWith('/model/')) return { view: 'model', id: path.slice('/model/'.length).replaceAll('/', '%2F') };
   if (path.startsWith('/image/') && path.length > '/image/'.length) {
     // The identifier stays encoded: it stands in addresses as it is.
     const id = path.slice('/image/'.length).replaceAll('/', '%2F');
@@ -70,6 +74,8 @@ export function format_route(route: Route): string {
   switch (route.view) {
     case 'memory':
       return '#/memory';
+    case 'model':
+      return route.id ? `#/model/${route.id}` : '#/models';
     case 'grid': {
       const base = route.scope.folder ? `#/folder/${encode_path(route.scope.folder)}` : '#/';
       return base + sort_query(route.scope);

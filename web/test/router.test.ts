@@ -4,6 +4,8 @@ import { DEFAULT_SCOPE, format_route, parse_route, same_scope, type Route } from
 const routes: Route[] = [
   { view: 'grid', scope: DEFAULT_SCOPE },
   { view: 'memory' },
+  { view: 'model', id: '' },
+  { view: 'model', id: 'parts%2Fa%20b%25.stl' },
   { view: 'grid', scope: { folder: '2024/May trip', sort: 'date', order: 'desc' } },
   { view: 'grid', scope: { folder: '50% off?/#1 & more', sort: 'name', order: 'asc' } },
   { view: 'grid', scope: { folder: '', sort: 'name', order: 'desc' } },

@@ -79,6 +79,8 @@ describe('events', () => {
     expect(event_text(event({ kind: 'refused', resource: 'files', account: null, amount: 1 }))).toBe('1 open file refused');
     expect(event_text(event({ kind: 'limit', account: null }))).toBe('the limit is now 2.00 MiB');
     expect(event_text(event({ kind: 'pressure', account: null, amount: 0 }))).toBe('the system is short of memory');
+    expect(event_text(event({ kind: 'pressure', account: null, amount: 1024 }))).toBe('the system is short of memory: 1.00 KiB of idle memory given back');
+    expect(event_text(event({ kind: 'marked', account: null, amount: 3 }))).toBe('mark 3 was set');
   });
 
   it('of a kind that this page does not know are shown all the same', () => {

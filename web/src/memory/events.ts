@@ -2,7 +2,7 @@
 // same as a list to read.
 
 import { h, set_attribute, set_hidden, set_text } from '../dom';
-import { bytes_text, clock_text, duration_text, plural } from '../format';
+import { clock_text, duration_text, plural } from '../format';
 import type { TimeAxis } from './graph';
 import { amount_text, type LedgerEvent } from './ledger';
 
@@ -43,8 +43,8 @@ export function event_text(event: LedgerEvent): string {
     overdrawn: `${amount} beyond the limit${who && ` by ${who}`}`,
     trimmed: `${amount} of idle memory given back${who && ` by ${who}`}`,
     limit: `the limit${who && ` of ${who}`} is now ${amount}`,
-    pressure: `the system is short of memory${event.amount > 0 ? `: ${bytes_text(event.amount)}` : ''}`,
-    marked: 'a mark was set',
+    pressure: `the system is short of memory${event.amount > 0 ? `: ${amount} of idle memory given back` : ''}`,
+    marked: `mark ${event.amount} was set`,
   };
   return `${what[event.kind] ?? [who, amount].filter(Boolean).join(' ')}${place}${often}${longer}`;
 }

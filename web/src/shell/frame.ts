@@ -2,6 +2,7 @@
 // a phone.
 
 import { h } from '../dom';
+import { count_text } from '../format';
 import { icon, set_icon, type IconName } from '../icons';
 import { prefs, type Theme } from '../prefs';
 import { format_route, DEFAULT_SCOPE } from '../router';
@@ -20,6 +21,8 @@ export class Frame {
   readonly main: HTMLElement;
   readonly sidebar: HTMLElement;
   #theme_button: HTMLButtonElement;
+  #models: HTMLElement;
+  #n_models: HTMLElement;
   #tabs: Record<'grid' | 'folders' | 'memory', HTMLElement>;
 
   constructor(
@@ -28,6 +31,8 @@ export class Frame {
     private readonly meter: HTMLElement,
   ) {
     this.#theme_button = h('button', { class: 'tool', type: 'button', onclick: () => this.show_theme(hooks.next_theme()) });
+    this.#n_models = h('span', { class: 'models-count' });
+    this.#models = h('a', { class: 'models-link', href: format_route({ view: 'model', id: '' }), hidden: true }, icon('model'), h('span', {}, '3D models'), this.#n_models);
     this.main = h('main', { class: 'main', id: 'main' });
     this.sidebar = h(
       'nav',
@@ -37,6 +42,7 @@ export class Frame {
       h(
         'footer',
         { class: 'sidebar-foot' },
+        this.#models,
         meter,
         h(
           'div',
@@ -76,15 +82,24 @@ export class Frame {
   }
 
   /** Marks the view in both bars; `grid_href` leads back to the listing last shown. */
-  show_view(view: 'grid' | 'memory', grid_href: string): void {
+  show_view(view: 'grid' | 'memory' | 'model', grid_href: string): void {
     this.element.dataset['view'] = view;
-    if (view === 'memory') this.meter.setAttribute('aria-current', 'page');
-    else this.meter.removeAttribute('aria-current');
+    const places = { memory: this.meter, model: this.#models };
+    for (const [name, element] of Object.entries(places)) {
+      if (name === view) element.setAttribute('aria-current', 'page');
+      else element.removeAttribute('aria-current');
+    }
     this.#tabs.grid.setAttribute('href', grid_href);
     for (const [name, element] of Object.entries(this.#tabs)) {
       if (name === view) element.setAttribute('aria-current', 'page');
       else element.removeAttribute('aria-current');
     }
+  }
+
+  /** A way to the 3D models, where there are some. */
+  show_models(count: number): void {
+    this.#models.hidden = count === 0;
+    this.#n_models.textContent = count_text(count);
   }
 
   show_sidebar(open: boolean): void {
