@@ -3,13 +3,15 @@
     .venv/bin/python tests/e2e/run.py target/debug/pixelbank [arguments of Playwright]
 
 The tests get the address of the page in PIXELBANK_URL (no slash at its end), the budget in PIXELBANK_LIMIT_BYTES, and
-the browser's path in CHROMIUM. The folder that is served has `large/`, with one photograph of 48 megapixels, and
-`small/`, with forty of 2 megapixels and one file that is no picture.
+the browser's path in CHROMIUM. The folder that is served has `large/`, with one photograph of 48 megapixels,
+`small/`, with forty of 2 megapixels and one file that is no picture, and `models/`, with a surface of 20,000 triangles.
 """
 
+import math
 import os
 import pathlib
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -21,6 +23,21 @@ from serving import serving
 
 MEMORY_MIB = 256
 PHOTOGRAPHS = [("large", 1, 48), ("small", 40, 2)]
+
+
+def surface(n):
+    """A binary STL of n x n squares, each of two triangles, over which a wave goes."""
+
+    def point(x, y):
+        return (x, y, 4 * math.sin(x / 9) * math.cos(y / 7))
+
+    triangles = []
+    for x in range(n):
+        for y in range(n):
+            for corners in (((0, 0), (1, 0), (1, 1)), ((0, 0), (1, 1), (0, 1))):
+                values = [value for right, up in corners for value in point(x + right, y + up)]
+                triangles.append(struct.pack("<12fH", 0, 0, 0, *values, 0))
+    return bytes(80) + struct.pack("<I", len(triangles)) + b"".join(triangles)
 
 
 def main():
@@ -35,6 +52,9 @@ def main():
             command = [binary, "sample", target, "--count", str(count), "--megapixels", str(megapixels)]
             subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
         pathlib.Path(folder, "small", "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
+        models = pathlib.Path(folder, "models")
+        models.mkdir()
+        models.joinpath("surface.stl").write_bytes(surface(100))
         with serving(binary, folder, "--memory", f"{MEMORY_MIB}M") as server:
             environment = os.environ | {
                 "PIXELBANK_CHROMIUM": browser,
