@@ -73,7 +73,6 @@ export class ModelScene {
     const material = new MeshStandardMaterial({
       side: DoubleSide,
       roughness: 0.75,
-      metalness: 0,
       flatShading: arrays.normals === null,
       vertexColors: arrays.colours !== null,
     });
