@@ -9,7 +9,7 @@ function row(account: string, type: string, live_bytes: number, resource = 'host
 
 const types = [row('catalog', 'listing', 100), row('tiles', 'tile', 600), row('tiles', 'encoded', 200), row('scratch', 'rows', 70, 'disk'), row('descriptors', 'open', 9, 'files')];
 const process = { resident_bytes: 1, peak_resident_bytes: 1, unaccounted_bytes: 100 };
-const split = { ...process, file_bytes: 60, allocator_bytes: 0, unclassified_bytes: 40 };
+const split = { ...process, file_bytes: 60, allocator_bytes: null, unclassified_bytes: 40 };
 
 describe('what is held', () => {
   it('is the accounts with their types, and what the ledger does not see in its parts', () => {

@@ -64,7 +64,7 @@ export class Figures {
     const { file_bytes, unclassified_bytes } = process;
     set_text(
       unseen.note,
-      file_bytes === undefined || unclassified_bytes === undefined
+      file_bytes == null || unclassified_bytes == null
         ? 'code, stacks, libraries, allocator'
         : `${bytes_text(file_bytes)} files · ${bytes_text(unclassified_bytes)} unclassified`,
     );

@@ -147,7 +147,8 @@ export class Graph {
       {
         width: this.#width(),
         height: HEIGHT_PX,
-        padding: [12, 8, 0, 0],
+        // The last time's text stands half beyond the plot.
+        padding: [12, 26, 0, 0],
         legend: { show: false },
         cursor: { y: false, points: { show: false }, drag: { setScale: false } },
         scales: {

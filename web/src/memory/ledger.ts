@@ -44,10 +44,10 @@ export interface ProcessRow {
   resident_bytes: number;
   peak_resident_bytes: number;
   unaccounted_bytes: number;
-  /** Of what is not in the ledger: mapped files, what the allocator keeps unused, and the rest. */
-  file_bytes?: number;
-  allocator_bytes?: number;
-  unclassified_bytes?: number;
+  /** Of what is not in the ledger: mapped files, what the allocator keeps unused (null where it does not say), and the rest. */
+  file_bytes?: number | null;
+  allocator_bytes?: number | null;
+  unclassified_bytes?: number | null;
 }
 
 export interface LedgerEvent {

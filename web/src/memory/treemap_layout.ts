@@ -48,8 +48,8 @@ export function holdings(ledger: Ledger, resource: string): Holding[] {
   });
   if (resource !== 'host') return groups;
   const { unaccounted_bytes, file_bytes, allocator_bytes, unclassified_bytes } = ledger.process;
-  const parts: [string, number | undefined][] =
-    unclassified_bytes === undefined
+  const parts: [string, number | null | undefined][] =
+    unclassified_bytes == null
       ? [['code, stacks, libraries, allocator', unaccounted_bytes]]
       : [
           ['files mapped', file_bytes],

@@ -195,7 +195,7 @@ export class TypesPanel {
         title: 'Since mark',
         numeric: true,
         value: (r) => r.since_mark?.live_bytes ?? null,
-        text: (r) => (r.since_mark ? `${amount(r, r.since_mark.live_bytes)} in ${count_text(r.since_mark.count)}` : '–'),
+        text: (r) => since_text(r),
         shown: () => Boolean(this.#ledger?.mark),
       },
     ];
@@ -234,6 +234,12 @@ export class TypesPanel {
     const done = await copy_text(csv_text(rows, (row) => this.#share(row)));
     set_text(this.#said, done ? `${plural(rows.length, 'row')} copied` : 'The browser does not let this page copy.');
   }
+}
+
+function since_text({ since_mark, ...row }: TypeRow): string {
+  if (!since_mark) return '–';
+  const { count, live_bytes } = since_mark;
+  return count === 0 && live_bytes === 0 ? '0' : `${amount_text(resource_of(row), live_bytes)} in ${count_text(count)}`;
 }
 
 function grown_text(row: TypeRow, value: number | null | undefined): string {
