@@ -282,7 +282,7 @@ test('a look that finds nothing new changes nothing in the document', async ({ p
   expect(await page.evaluate(() => (window as unknown as { seen_changes: string[] }).seen_changes)).toEqual([]);
 });
 
-test('the small meter looks again soon while the figure moves', async ({ page }) => {
+test('the small meter follows the figure after the first look', async ({ page }) => {
   let looks = 0;
   const answer = (await (await page.request.get('/api/ledger?history=0')).json()) as Ledger;
   await page.route(/\/api\/ledger/, (route) => {
