@@ -119,7 +119,7 @@ test('the treemap shows each type that is held and the parts of the rest, with l
   const cut = await map.locator('.treemap-leaf').evaluateAll((leaves) =>
     leaves.flatMap((leaf) => {
       const box = leaf.getBoundingClientRect();
-      const labels = [...leaf.querySelectorAll('span')].filter((label) => label.textContent !== '');
+      const labels = [...leaf.querySelectorAll('.treemap-name, .treemap-figure')].filter((label) => label.textContent !== '');
       return labels.filter((label) => label.getBoundingClientRect().right > box.right || label.getBoundingClientRect().bottom > box.bottom);
     }).map((label) => label.textContent),
   );
@@ -137,7 +137,7 @@ test('the treemap is one stop of the Tab key, walked by arrows, and leads to the
   await expect(page.locator('.treemap-leaf[tabindex="0"]')).toHaveCount(1);
   await page.locator('.treemap-leaf[tabindex="0"]').focus();
   const seen = new Set<string>();
-  const focused = () => page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? '');
+  const focused = () => page.evaluate(() => document.activeElement?.getAttribute('title') ?? '');
   for (const key of ['ArrowRight', 'ArrowDown', 'ArrowLeft', 'ArrowUp', 'ArrowRight', 'ArrowRight', 'ArrowDown']) {
     await page.keyboard.press(key);
     seen.add(await focused());

@@ -18,6 +18,8 @@ const ARROWS: Record<string, [number, number]> = {
 
 interface Tile {
   element: HTMLElement;
+  /** All of it for screen readers: what is seen may be cut. */
+  spoken: HTMLElement;
   name: HTMLElement;
   figure: HTMLElement;
   place: string;
@@ -126,13 +128,14 @@ export class TreemapPanel {
   }
 
   #new_tile(rect: Rect): Tile {
-    const name = h('span', { class: 'treemap-name' });
-    const figure = h('span', { class: 'treemap-figure' });
+    const name = h('span', { class: 'treemap-name', 'aria-hidden': 'true' });
+    const figure = h('span', { class: 'treemap-figure', 'aria-hidden': 'true' });
+    const spoken = h('span', { class: 'visually-hidden' });
     const { id } = rect;
     const element = rect.is_leaf
-      ? h('button', { class: 'treemap-leaf', type: 'button', tabindex: -1, 'data-id': id, onclick: () => this.#choose(id) }, name, figure)
+      ? h('button', { class: 'treemap-leaf', type: 'button', tabindex: -1, 'data-id': id, onclick: () => this.#choose(id) }, spoken, name, figure)
       : h('div', { class: 'treemap-group', 'aria-hidden': 'true' }, name, figure);
-    return { element, name, figure, place: '', rect };
+    return { element, spoken, name, figure, place: '', rect };
   }
 
   #label(tile: Tile): void {
@@ -147,7 +150,7 @@ export class TreemapPanel {
       set_text(tile.figure, name && rect.height >= TWO_LINES_PX && measure(figure) <= room ? figure : '');
       const text = this.#text(rect);
       set_attribute(tile.element, 'title', text);
-      set_attribute(tile.element, 'aria-label', text);
+      set_text(tile.spoken, text);
     } else {
       set_text(tile.figure, name === rect.name && measure(`${name}  ${figure}`) <= room ? figure : '');
     }
