@@ -2,7 +2,7 @@
 
 use crate::array::Array;
 use crate::components::gathered;
-use crate::edges::for_each_copy;
+use crate::edges::copies;
 use crate::measure::{length, minus, wide};
 use crate::mesh::FaceArray;
 use crate::table::{Table, position_key};
@@ -174,9 +174,7 @@ impl Mesh {
     /// # Errors
     /// [`Error::Memory`]; the mesh is then as before.
     pub fn drop_duplicate_faces(&mut self) -> Result<u32, Error> {
-        let n_words = self.faces.len().div_ceil(64);
-        let mut marks = Array::<u64>::zeroed(&self.books, "working", n_words)?;
-        for_each_copy(self, |face| marks[face as usize / 64] |= 1 << (face % 64))?;
+        let marks = copies(self)?;
         let is_copy = |face: usize| marks[face / 64] >> (face % 64) & 1 == 1;
         self.replace_faces(self.positions.len(), |face, corners| {
             (!is_copy(face)).then_some(corners)

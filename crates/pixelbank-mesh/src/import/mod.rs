@@ -1,5 +1,6 @@
 //! Reading files.
 
+mod batch;
 mod gltf;
 mod indexed;
 mod input;
@@ -209,7 +210,13 @@ fn finish(mut mesh: Mesh, job: &mut Job) -> Result<Mesh, Fault> {
         Duplicates::Drop => Some(u64::from(mesh.drop_duplicate_faces()?)),
         Duplicates::Ignore => None,
     };
-    job.report.n_flat = u64::from(mesh.n_flat_faces());
+    // STL's were counted as they came.
+    let is_as_counted = is_soup
+        && merged.is_none()
+        && (job.options.duplicates != Duplicates::Drop || job.report.n_duplicates == Some(0));
+    if !is_as_counted {
+        job.report.n_flat = u64::from(mesh.n_flat_faces());
+    }
     Ok(mesh)
 }
 

@@ -4,6 +4,7 @@
 mod bad_files;
 mod formats;
 mod memory;
+mod merging;
 mod packed;
 mod queries;
 mod shapes;
