@@ -60,9 +60,9 @@ struct Batch {
 }
 
 /// How many vertices are remembered as met of late, for a mesh of `n` faces: some rows of it, in two bytes a face at most and
-/// a mebibyte.
+/// half a mebibyte.
 fn n_recent(n: Option<usize>) -> usize {
-    let n = n.unwrap_or(1 << 16).clamp(1 << 10, 1 << 19) / 8;
+    let n = n.unwrap_or(1 << 16).clamp(1 << 10, 1 << 18) / 8;
     1 << n.ilog2()
 }
 
