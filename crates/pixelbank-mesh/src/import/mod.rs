@@ -3,7 +3,7 @@
 mod batch;
 mod gltf;
 mod indexed;
-mod input;
+pub(crate) mod input;
 mod obj;
 mod ply;
 mod polygon;
@@ -11,8 +11,9 @@ mod recognise;
 mod soup;
 mod stl_ascii;
 mod stl_binary;
-mod text;
+pub(crate) mod text;
 mod threemf;
+pub(crate) mod xml;
 
 use std::path::Path;
 
@@ -185,6 +186,7 @@ pub fn read(input: &Input, books: &Books, options: &Options) -> Result<(Mesh, Re
         Format::Ply => ply::read(&mut job),
         Format::Gltf | Format::Glb => gltf::read(&mut job),
         Format::ThreeMf => threemf::read(&mut job),
+        Format::Svg | Format::Dxf => Err(Fault::Unsupported("faces".to_owned())),
     };
     let finished = loaded.and_then(|mesh| finish(mesh, &mut job));
     let mesh = finished.map_err(|fault| fault.named(input.name(), format))?;

@@ -7,7 +7,7 @@ use crate::error::{Fault, malformed};
 
 /// What stands between words. Some writers put zero bytes behind the text.
 #[inline]
-pub(super) fn is_space(byte: u8) -> bool {
+pub(crate) fn is_space(byte: u8) -> bool {
     byte <= b' '
 }
 
@@ -190,7 +190,7 @@ fn take_digits(text: &[u8], at: &mut usize, digits: &mut u64) -> Option<usize> {
 }
 
 /// A word for a message.
-pub(super) fn shown(word: &[u8]) -> String {
+pub(crate) fn shown(word: &[u8]) -> String {
     let mut text = String::from_utf8_lossy(&word[..word.len().min(40)]).into_owned();
     text.retain(|letter| !letter.is_control());
     text

@@ -5,6 +5,7 @@ mod bad_files;
 mod formats;
 mod memory;
 mod merging;
+mod outlines;
 mod packed;
 mod queries;
 mod shapes;
