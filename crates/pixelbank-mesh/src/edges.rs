@@ -193,8 +193,8 @@ where
     let n_vertices = mesh.n_vertices() as usize;
     // The last face of each list, and of each face the one before it, counted from one.
     let mut lasts = Array::<u32>::zeroed(&mesh.books, "working", n_vertices)?;
-    let mut befores = Array::<u32>::zeroed(&mesh.books, "working", faces.len())?;
-    let (lasts, befores): (&mut [u32], &mut [u32]) = (&mut lasts, &mut befores);
+    let mut links = Array::<u32>::zeroed(&mesh.books, "working", faces.len())?;
+    let (lasts, links): (&mut [u32], &mut [u32]) = (&mut lasts, &mut links);
     let mut looks_left = faces.len() as u64 * MAX_LOOKS;
     for (number, face) in (0..).zip(faces) {
         let corners = ascending(*face);
@@ -211,12 +211,12 @@ where
                 return Ok(false);
             }
             looks_left -= 1;
-            link = befores[other as usize];
+            link = links[other as usize];
         };
         if is_copy {
             mark(marks, number);
         } else {
-            befores[number as usize] = *last;
+            links[number as usize] = *last;
             *last = number + 1;
         }
     }

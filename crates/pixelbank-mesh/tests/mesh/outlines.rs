@@ -295,7 +295,11 @@ fn what_is_no_drawing_costs_an_error_and_nothing_else() {
         ),
         ("a.svg", svg("<circle r='five'/>"), "no length"),
         ("a.svg", svg("<circle r='5%'/>"), "5%"),
-        ("a.svg", svg("<circle r='1e38' cx='3e38'/>"), "coordinate"),
+        (
+            "a.svg",
+            svg("<circle r='1e38' cx='3e38'/>"),
+            "points exceed",
+        ),
         ("a.svg", svg("<g transform='spin(5)'/>"), "transformation"),
         (
             "a.svg",
