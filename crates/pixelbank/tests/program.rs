@@ -672,7 +672,7 @@ fn a_model_is_described_converted_and_sliced() {
     assert!(sliced.status.success(), "{}", text(&sliced.stderr));
     let lines = text(&sliced.stdout);
     assert!(
-        lines.starts_with("at 0.5: 1 lines, length 10.000000, area 6.000000\n"),
+        lines.starts_with("at 0.5: 1 line, length 10.000000, area 6.000000\n"),
         "{lines}"
     );
     assert!(lines.contains("at 2: 0 lines"), "{lines}");

@@ -38,8 +38,9 @@ pub fn polylines(lines: &Polylines) -> Vec<Value> {
 /// How many there are, how long, and what they enclose.
 pub fn summary(lines: &Polylines) -> String {
     let n_open = lines.iter().filter(|line| !line.is_closed).count();
-    let area: f64 = lines.iter().map(|line| line.area()).sum();
-    let length: f64 = lines.iter().map(|line| line.length()).sum();
+    // Nothing adds up to a negative zero.
+    let area: f64 = lines.iter().map(|line| line.area()).sum::<f64>() + 0.0;
+    let length: f64 = lines.iter().map(|line| line.length()).sum::<f64>() + 0.0;
     let s = if lines.len() == 1 { "" } else { "s" };
     let open = match n_open {
         0 => String::new(),
