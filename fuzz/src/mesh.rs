@@ -2,7 +2,8 @@
 
 use pixelbank_memory::Bank;
 use pixelbank_mesh::{
-    Books, Error, Format, Input, Limits, Merging, Mesh, Options, Packing, read, read_packed,
+    Books, Error, Format, Input, Layer, Limits, Merging, Mesh, Options, OutlineOptions, Packing, read, read_outlines,
+    read_packed, write_dxf, write_svg,
 };
 
 /// The targets: name, what stands in front of every input, and the name of the file.
@@ -14,6 +15,12 @@ pub const FORMATS: &[(&str, &[u8], &str)] = &[
     ("gltf", b"{", "input.gltf"),
     ("glb", b"glTF", "input.glb"),
     ("threemf", b"PK\x03\x04", "input.3mf"),
+];
+
+/// The targets of drawings, in the same way.
+pub const DRAWINGS: &[(&str, &[u8], &str)] = &[
+    ("svg", b"<svg", "input.svg"),
+    ("dxf", b"0\nSECTION\n", "input.dxf"),
 ];
 
 /// Memory of a run. What an input claims beyond that must be refused.
@@ -52,6 +59,59 @@ pub fn load(target: &str, data: &[u8]) {
     if let Ok((packed, report)) = read_packed(&input, &books, &options, Packing::Lossless) {
         let mesh = packed.open().expect("what was packed opens");
         assert!(u64::from(mesh.n_faces()) <= report.found_faces);
+    }
+    assert_eq!(bank.ledger().host.live_bytes, 0);
+}
+
+/// Reads a drawing with lines apart and joined, and reads again what it is written as: the same lines.
+pub fn outline(target: &str, data: &[u8]) {
+    let (_, magic, name) = DRAWINGS.iter().find(|(name, ..)| *name == target).expect("a target");
+    let bank = Bank::builder().host_bytes(ROOM).build().expect("a bank");
+    let books = Books::new(&bank, name);
+    let input = Input::memory([magic, data].concat().into(), name);
+    for joining in [None, Some(0.01)] {
+        let options = OutlineOptions {
+            limits: Limits {
+                max_vertices: 1 << 16,
+                max_parts: 1 << 8,
+                max_inflated_bytes: 1 << 20,
+                max_header_bytes: 1 << 20,
+                ..Limits::default()
+            },
+            tolerance: 0.1,
+            joining,
+        };
+        let Ok((lines, _)) = read_outlines(&input, &books, &options) else {
+            continue;
+        };
+        assert!(lines.iter().all(|line| line.points.len() > 1));
+        assert!(lines.iter().flat_map(|line| line.points).flatten().all(|value| value.is_finite()));
+        let layers = [Layer { name: "fuzz", height: 1.0, lines: &lines }];
+        for (_, _, name) in DRAWINGS {
+            let mut bytes = Vec::new();
+            if name.ends_with("svg") {
+                write_svg(&mut bytes, &layers, None).expect("memory takes everything");
+            } else {
+                write_dxf(&mut bytes, &layers).expect("memory takes everything");
+            }
+            let as_it_was = OutlineOptions { joining: None, ..options.clone() };
+            match read_outlines(&Input::memory(bytes.into(), name), &books, &as_it_was) {
+                Ok((again, _)) => {
+                    // SVG has those that are open behind the others.
+                    let points = |closed| lines.iter().filter(move |line| line.is_closed == closed);
+                    let all: Vec<_> = if name.ends_with("svg") {
+                        points(true).chain(points(false)).collect()
+                    } else {
+                        lines.iter().collect()
+                    };
+                    assert!(again.iter().eq(all), "{name}");
+                }
+                // Its text may be larger than the limits allow.
+                Err(Error::Memory { .. } | Error::LimitExceeded { .. }) => {}
+                Err(Error::Malformed { reason, .. }) => assert!(reason.contains("longer"), "{reason}"),
+                Err(error) => panic!("{error}"),
+            }
+        }
     }
     assert_eq!(bank.ledger().host.live_bytes, 0);
 }
@@ -105,8 +165,20 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         let (_, magic, _) = FORMATS.iter().find(|(name, ..)| *name == target).expect("a target");
         (target, bytes.strip_prefix(*magic).expect("its beginning").to_vec())
     };
+    let shapes = |name: &str| {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/pixelbank-mesh/tests/outlines/");
+        std::fs::read(format!("{folder}{name}")).expect("a drawing of the tests")
+    };
+    let dxf = b"0\nSECTION\n2\nBLOCKS\n0\nBLOCK\n2\nB\n10\n1\n20\n1\n0\nARC\n40\n2\n50\n10\n51\n90\n0\nENDBLK\n0\nENDSEC\n0\nSECTION\n2\nENTITIES\n0\nINSERT\n2\nB\n41\n2\n70\n2\n44\n5\n0\nLWPOLYLINE\n70\n1\n10\n0\n20\n0\n42\n1\n10\n5\n20\n5\n210\n1\n0\nENDSEC\n0\nEOF\n";
+    let svg = b"<svg viewBox='0 0 9 9'><path transform='rotate(9 1 2)' d='M0 0C1 1 2 2 3 0S4 4 5 5Q1 1 2 2T3 3A4 5 6 0 1 7 8z'/><rect width='5' height='6' rx='1'/></svg>";
+    let drawings = [("svg", svg.to_vec()), ("dxf", dxf.to_vec()), ("dxf", shapes("shapes.dxf"))];
+    let drawings = drawings.map(|(target, bytes)| {
+        let (_, magic, _) = DRAWINGS.iter().find(|(name, ..)| *name == target).expect("a target");
+        let behind = bytes.strip_prefix(*magic).map(<[u8]>::to_vec);
+        (target, behind.unwrap_or(bytes))
+    });
     let whole = all.iter().map(|(_, bytes)| ("any", bytes.clone()));
-    whole.chain(all.iter().cloned().map(behind)).collect()
+    whole.chain(all.iter().cloned().map(behind)).chain(drawings).collect()
 }
 
 /// A ZIP archive of one file that is not compressed, so that fuzzing changes what is read.

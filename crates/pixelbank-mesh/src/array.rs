@@ -118,11 +118,7 @@ impl<T: Pod> Growing<T> {
     #[inline]
     pub(crate) fn push(&mut self, value: T) -> Result<(), Error> {
         let index = self.len;
-        if index < MANY {
-            if index & (FEW - 1) == 0 && self.small.len() == index >> FEW_BITS {
-                self.grow()?;
-            }
-        } else if index & (MANY - 1) == 0 && self.large.len() == (index >> MANY_BITS) - 1 {
+        if index & (FEW - 1) == 0 && index == self.n_places() {
             self.grow()?;
         }
         *self.place(index) = value;
@@ -130,9 +126,39 @@ impl<T: Pod> Growing<T> {
         Ok(())
     }
 
+    /// As [`push`](Self::push), one after the other.
+    pub(crate) fn extend(&mut self, mut values: &[T]) -> Result<(), Error> {
+        while !values.is_empty() {
+            if self.len == self.n_places() {
+                self.grow()?;
+            }
+            let room = self.rest_of_piece();
+            let (now, later) = values.split_at(room.len().min(values.len()));
+            room[..now.len()].copy_from_slice(now);
+            self.len += now.len();
+            values = later;
+        }
+        Ok(())
+    }
+
+    /// How many elements there is room for.
+    fn n_places(&self) -> usize {
+        self.small.len() * FEW + self.large.len() * MANY
+    }
+
+    /// The places from the next element's to the end of its piece, which is there.
+    fn rest_of_piece(&mut self) -> &mut [T] {
+        let index = self.len;
+        if index < MANY {
+            &mut self.small[index >> FEW_BITS][index & (FEW - 1)..]
+        } else {
+            &mut self.large[(index >> MANY_BITS) - 1][index & (MANY - 1)..]
+        }
+    }
+
     #[cold]
     fn grow(&mut self) -> Result<(), Error> {
-        let (pieces, len) = if self.len < MANY {
+        let (pieces, len) = if self.n_places() < MANY {
             (&mut self.small, FEW)
         } else {
             (&mut self.large, MANY)
@@ -172,9 +198,16 @@ mod tests {
         let books = Books::new(&bank, "test");
         let mut growing = Growing::<u32>::new(&books, "numbers");
         let n = MANY * 2 + 5;
-        for value in 0..n {
-            growing.push(value as u32).unwrap();
+        let values: Vec<u32> = (0..n as u32).collect();
+        // One by one, and by lots that begin and end anywhere.
+        for lot in values.chunks(FEW / 3) {
+            if lot[0] % 2 == 0 {
+                lot.iter().for_each(|value| growing.push(*value).unwrap());
+            } else {
+                growing.extend(lot).unwrap();
+            }
         }
+        assert_eq!(growing.len(), n);
         for index in [0, FEW - 1, FEW, MANY - 1, MANY, 2 * MANY - 1, 2 * MANY] {
             assert_eq!(growing.get(index), index as u32);
         }

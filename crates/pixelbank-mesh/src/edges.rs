@@ -1,5 +1,5 @@
 //! What faces have in common: edges, neighbours, copies. Found by sorting into buckets by the least vertex, in time that
-//! no arrangement of faces can make quadratic, and with 14 bytes a face of working memory.
+//! no arrangement of faces can make quadratic, and with 14 bytes a face of working memory; copies by lists first.
 
 use crate::array::{Array, Growing};
 use crate::components::Sets;
@@ -150,17 +150,84 @@ fn bucket<'a>(ends: &[u32], numbers: &'a mut [u32], vertex: u32) -> &'a mut [u32
     &mut numbers[start as usize..ends[vertex as usize] as usize]
 }
 
-/// Calls `each` with every face that has the same three vertices as one before it, in whatever order.
-pub(crate) fn for_each_copy(mesh: &Mesh, mut each: impl FnMut(u32)) -> Result<(), Error> {
-    let indices = mesh.indices();
-    let sorted = |face: u32| {
-        let mut corners = indices.get(face as usize);
-        corners.sort_unstable();
-        corners
+/// A bit for each face, set where the face has the same three vertices as one before it, in whatever order.
+pub(crate) fn copies(mesh: &Mesh) -> Result<Array<u64>, Error> {
+    let n_words = (mesh.n_faces() as usize).div_ceil(64);
+    let mut marks = Array::zeroed(&mesh.books, "working", n_words)?;
+    let is_done = match mesh.indices() {
+        Indices::U16(faces) => mark_by_lists(mesh, faces, &mut marks)?,
+        Indices::U32(faces) => mark_by_lists(mesh, faces, &mut marks)?,
     };
-    let mut buckets = Buckets::new(mesh, mesh.n_faces(), |face| {
-        indices.get(face as usize).into_iter().min()
-    })?;
+    if !is_done {
+        marks.fill(0);
+        mark_by_sorting(mesh, &mut marks)?;
+    }
+    Ok(marks)
+}
+
+fn mark(marks: &mut [u64], face: u32) {
+    marks[face as usize / 64] |= 1 << (face % 64);
+}
+
+/// Corners in ascending order.
+#[inline]
+fn ascending<T: Copy>([a, b, c]: [T; 3]) -> [u32; 3]
+where
+    u32: From<T>,
+{
+    let [a, b, c] = [u32::from(a), u32::from(b), u32::from(c)];
+    let (low, high) = (a.min(b), a.max(b));
+    [low.min(c), high.min(c).max(low), high.max(c)]
+}
+
+/// Faces that are looked at for each face, on average, before lists are given up for sorting. In meshes it is less than one;
+/// a fan around one vertex takes half of all.
+const MAX_LOOKS: u64 = 8;
+
+/// Keeps a list of faces for each vertex, those that have it as their last: each face is compared with the few that it
+/// meets there. `false` where they are not few.
+fn mark_by_lists<T: Copy>(mesh: &Mesh, faces: &[[T; 3]], marks: &mut [u64]) -> Result<bool, Error>
+where
+    u32: From<T>,
+{
+    let n_vertices = mesh.n_vertices() as usize;
+    // The last face of each list, and of each face the one before it, counted from one.
+    let mut lasts = Array::<u32>::zeroed(&mesh.books, "working", n_vertices)?;
+    let mut links = Array::<u32>::zeroed(&mesh.books, "working", faces.len())?;
+    let (lasts, links): (&mut [u32], &mut [u32]) = (&mut lasts, &mut links);
+    let mut looks_left = faces.len() as u64 * MAX_LOOKS;
+    for (number, face) in (0..).zip(faces) {
+        let corners = ascending(*face);
+        let last = &mut lasts[corners[2] as usize];
+        let mut link = *last;
+        let is_copy = loop {
+            let Some(other) = link.checked_sub(1) else {
+                break false;
+            };
+            if ascending(faces[other as usize]) == corners {
+                break true;
+            }
+            if looks_left == 0 {
+                return Ok(false);
+            }
+            looks_left -= 1;
+            link = links[other as usize];
+        };
+        if is_copy {
+            mark(marks, number);
+        } else {
+            links[number as usize] = *last;
+            *last = number + 1;
+        }
+    }
+    Ok(true)
+}
+
+/// The same by sorting, in time that no arrangement of faces can make quadratic.
+fn mark_by_sorting(mesh: &Mesh, marks: &mut [u64]) -> Result<(), Error> {
+    let indices = mesh.indices();
+    let sorted = |face: u32| ascending(indices.get(face as usize));
+    let mut buckets = Buckets::new(mesh, mesh.n_faces(), |face| Some(sorted(face)[0]))?;
     let (bucket_ends, numbers): (&[u32], &mut [u32]) = (&buckets.ends, &mut buckets.numbers);
     for vertex in 0..mesh.n_vertices() {
         let faces = bucket(bucket_ends, numbers, vertex);
@@ -169,7 +236,7 @@ pub(crate) fn for_each_copy(mesh: &Mesh, mut each: impl FnMut(u32)) -> Result<()
         }
         faces.sort_unstable_by_key(|face| (sorted(*face), *face));
         for copies in faces.chunk_by(|a, b| sorted(*a) == sorted(*b)) {
-            copies[1..].iter().for_each(|face| each(*face));
+            copies[1..].iter().for_each(|face| mark(marks, *face));
         }
     }
     Ok(())
@@ -212,9 +279,7 @@ impl Mesh {
     /// # Errors
     /// [`Error::Memory`].
     pub fn n_duplicate_faces(&self) -> Result<u32, Error> {
-        let mut n = 0;
-        for_each_copy(self, |_| n += 1)?;
-        Ok(n)
+        Ok(copies(self)?.iter().map(|word| word.count_ones()).sum())
     }
 
     /// How many faces have three vertices and no area.

@@ -23,6 +23,10 @@ pub enum Format {
     /// The 3D Manufacturing Format.
     #[serde(rename = "3mf")]
     ThreeMf,
+    /// Scalable Vector Graphics: outlines, no faces.
+    Svg,
+    /// AutoCAD's exchange format: outlines, no faces.
+    Dxf,
 }
 
 impl Format {
@@ -36,6 +40,8 @@ impl Format {
             Self::Gltf => "glTF",
             Self::Glb => "GLB",
             Self::ThreeMf => "3MF",
+            Self::Svg => "SVG",
+            Self::Dxf => "DXF",
         }
     }
 
@@ -49,6 +55,8 @@ impl Format {
             "gltf" => Self::Gltf,
             "glb" => Self::Glb,
             "3mf" => Self::ThreeMf,
+            "svg" => Self::Svg,
+            "dxf" => Self::Dxf,
             _ => return None,
         })
     }

@@ -41,9 +41,11 @@ mod export;
 mod format;
 mod import;
 mod limits;
+mod lines;
 mod measure;
 mod merge;
 mod mesh;
+mod outline;
 mod packed;
 mod slice;
 mod table;
@@ -60,10 +62,14 @@ pub use import::{
     read_packed,
 };
 pub use limits::Limits;
+pub use lines::{Polyline, Polylines};
 pub use measure::{Bounds, Face, Plane};
 pub use merge::Merged;
 pub use mesh::{Indices, Mesh, Part, Vec3};
+pub use outline::{
+    Layer, OutlineOptions, OutlineReport, load_outlines, read_outlines, write_dxf, write_svg,
+};
 pub use packed::{Packed, Packing};
-pub use slice::{Polyline, Slice};
+pub use slice::Slice;
 pub use transform::{Axis, Transform};
 pub use tree::{Hit, Nearest, Tree};

@@ -101,6 +101,7 @@ pub(crate) fn length(a: Wide) -> f64 {
 }
 
 /// Twice the area, along the normal.
+#[inline]
 pub(crate) fn doubled_area(points: [Vec3; 3]) -> Wide {
     let [a, b, c] = points.map(wide);
     cross(minus(b, a), minus(c, a))

@@ -2,9 +2,9 @@
 
 use crate::array::Array;
 use crate::components::gathered;
-use crate::edges::for_each_copy;
+use crate::edges::copies;
 use crate::measure::{length, minus, wide};
-use crate::mesh::FaceArray;
+use crate::mesh::{FaceArray, Vec3};
 use crate::table::{Table, position_key};
 use crate::{Books, Error, Mesh};
 
@@ -18,11 +18,11 @@ pub struct Merged {
 }
 
 /// Which vertices stay, and what becomes of the others.
-struct Plan {
+pub(crate) struct Plan {
     /// The new number of each vertex.
-    new: Array<u32>,
+    pub(crate) new: Array<u32>,
     /// The old number of each vertex that stays.
-    old: Array<u32>,
+    pub(crate) old: Array<u32>,
     n_kept: u32,
 }
 
@@ -34,6 +34,60 @@ impl Plan {
             old: numbers()?,
             n_kept: 0,
         })
+    }
+
+    /// One vertex for those that are no further than `tolerance` from one that came before and stays.
+    pub(crate) fn within(books: &Books, positions: &[Vec3], tolerance: f32) -> Result<Self, Error> {
+        let tolerance = f64::from(tolerance);
+        let n_vertices = positions.len() as u32;
+        // Cells as wide as the tolerance: whoever is near enough is in one of the 27 around. Those that stay are further
+        // from each other than the tolerance, so that a cell has a handful at most.
+        let cell_of = |vertex: u32| {
+            wide(positions[vertex as usize])
+                .map(|value| (value / tolerance).floor().clamp(-9e15, 9e15) as i64)
+        };
+        let mut plan = Plan::new(books, n_vertices)?;
+        let mut table = Table::<6>::with_capacity(books, 0)?;
+        let numbers = || Array::<u32>::zeroed(books, "merging", n_vertices as usize);
+        // A list for each cell: the last that stays in it, and for each the one before it; counted from one.
+        let (mut last, mut before) = (numbers()?, numbers()?);
+        let mut n_cells = 0;
+        // The first that stays in a cell tells which cell it is.
+        let mut first = numbers()?;
+        for vertex in 0..n_vertices {
+            let cell = cell_of(vertex);
+            let here = wide(positions[vertex as usize]);
+            let key_of = |number: u32| cell_key(cell_of(first[number as usize]));
+            let mut nearest: Option<(f64, u32)> = None;
+            for neighbour in around(cell) {
+                let Some(found) = table.find(cell_key(neighbour), key_of) else {
+                    continue;
+                };
+                let mut link = last[found as usize];
+                while link != 0 {
+                    let number = link - 1;
+                    let there = wide(positions[plan.old[number as usize] as usize]);
+                    let distance = length(minus(here, there));
+                    if distance <= tolerance && nearest.is_none_or(|(least, _)| distance < least) {
+                        nearest = Some((distance, number));
+                    }
+                    link = before[number as usize];
+                }
+            }
+            if let Some((_, number)) = nearest {
+                plan.put(vertex, number);
+                continue;
+            }
+            let number = plan.n_kept;
+            plan.put(vertex, number);
+            let found = table.find_or_insert(cell_key(cell), n_cells, key_of)?;
+            if found == n_cells {
+                first[found as usize] = vertex;
+                n_cells += 1;
+            }
+            before[number as usize] = std::mem::replace(&mut last[found as usize], number + 1);
+        }
+        Ok(plan)
     }
 
     /// `vertex` becomes `number`, which is new where it is the count so far.
@@ -108,55 +162,7 @@ impl Mesh {
                 "a tolerance of {tolerance} is no distance"
             )));
         }
-        let tolerance = f64::from(tolerance);
-        // Cells as wide as the tolerance: whoever is near enough is in one of the 27 around. Those that stay are further
-        // from each other than the tolerance, so that a cell has a handful at most.
-        let cell_of = |vertex: u32| {
-            wide(self.positions[vertex as usize])
-                .map(|value| (value / tolerance).floor().clamp(-9e15, 9e15) as i64)
-        };
-        let mut plan = Plan::new(&self.books, self.n_vertices())?;
-        let mut table = Table::<6>::with_capacity(&self.books, 0)?;
-        let numbers = || Array::<u32>::zeroed(&self.books, "merging", self.n_vertices() as usize);
-        // A list for each cell: the last that stays in it, and for each the one before it; counted from one.
-        let (mut last, mut before) = (numbers()?, numbers()?);
-        let mut n_cells = 0;
-        // The first that stays in a cell tells which cell it is.
-        let mut first = numbers()?;
-        for vertex in 0..self.n_vertices() {
-            let cell = cell_of(vertex);
-            let here = wide(self.positions[vertex as usize]);
-            let key_of = |number: u32| cell_key(cell_of(first[number as usize]));
-            let mut nearest: Option<(f64, u32)> = None;
-            for neighbour in around(cell) {
-                let Some(found) = table.find(cell_key(neighbour), key_of) else {
-                    continue;
-                };
-                let mut link = last[found as usize];
-                while link != 0 {
-                    let number = link - 1;
-                    let there = wide(self.positions[plan.old[number as usize] as usize]);
-                    let distance = length(minus(here, there));
-                    if distance <= tolerance && nearest.is_none_or(|(least, _)| distance < least) {
-                        nearest = Some((distance, number));
-                    }
-                    link = before[number as usize];
-                }
-            }
-            if let Some((_, number)) = nearest {
-                plan.put(vertex, number);
-                continue;
-            }
-            let number = plan.n_kept;
-            plan.put(vertex, number);
-            let found = table.find_or_insert(cell_key(cell), n_cells, key_of)?;
-            if found == n_cells {
-                first[found as usize] = vertex;
-                n_cells += 1;
-            }
-            before[number as usize] = std::mem::replace(&mut last[found as usize], number + 1);
-        }
-        drop((table, last, before, first));
+        let plan = Plan::within(&self.books, &self.positions, tolerance)?;
         self.apply(plan)
     }
 
@@ -174,9 +180,7 @@ impl Mesh {
     /// # Errors
     /// [`Error::Memory`]; the mesh is then as before.
     pub fn drop_duplicate_faces(&mut self) -> Result<u32, Error> {
-        let n_words = self.faces.len().div_ceil(64);
-        let mut marks = Array::<u64>::zeroed(&self.books, "working", n_words)?;
-        for_each_copy(self, |face| marks[face as usize / 64] |= 1 << (face % 64))?;
+        let marks = copies(self)?;
         let is_copy = |face: usize| marks[face / 64] >> (face % 64) & 1 == 1;
         self.replace_faces(self.positions.len(), |face, corners| {
             (!is_copy(face)).then_some(corners)

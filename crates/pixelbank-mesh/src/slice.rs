@@ -1,8 +1,9 @@
 //! Cutting a mesh at a height into polylines.
 
 use crate::array::{Array, Growing};
+use crate::lines::Drawing;
 use crate::mesh::Vec3;
-use crate::{Books, Error, Mesh, Packed};
+use crate::{Books, Error, Mesh, Packed, Polyline, Polylines};
 
 /// The lines in which a mesh meets a horizontal plane.
 ///
@@ -10,58 +11,7 @@ use crate::{Books, Error, Mesh, Packed};
 #[derive(Debug)]
 pub struct Slice {
     height: f32,
-    points: Array<[f32; 2]>,
-    /// Where each line ends; the highest bit marks closed ones.
-    ends: Array<u32>,
-}
-
-const CLOSED: u32 = 1 << 31;
-
-/// One line of a slice.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Polyline<'a> {
-    /// Its points. Of a closed line the first is not repeated at the end.
-    pub points: &'a [[f32; 2]],
-    /// Whether the last point is joined to the first.
-    pub is_closed: bool,
-}
-
-impl Polyline<'_> {
-    /// What a closed line encloses: positive where it runs counter-clockwise.
-    pub fn area(&self) -> f64 {
-        if !self.is_closed {
-            return 0.0;
-        }
-        let Some(&origin) = self.points.first() else {
-            return 0.0;
-        };
-        let from = |point: [f32; 2]| {
-            [
-                f64::from(point[0]) - f64::from(origin[0]),
-                f64::from(point[1]) - f64::from(origin[1]),
-            ]
-        };
-        let pairs = self.points.windows(2).map(|pair| {
-            let ([x1, y1], [x2, y2]) = (from(pair[0]), from(pair[1]));
-            x1 * y2 - x2 * y1
-        });
-        // The closing side meets the origin, and adds nothing.
-        pairs.sum::<f64>() / 2.0
-    }
-
-    /// Its length.
-    pub fn length(&self) -> f64 {
-        let side = |a: [f32; 2], b: [f32; 2]| f64::from(a[0] - b[0]).hypot(f64::from(a[1] - b[1]));
-        let sides: f64 = self
-            .points
-            .windows(2)
-            .map(|pair| side(pair[0], pair[1]))
-            .sum();
-        match (self.is_closed, self.points.first(), self.points.last()) {
-            (true, Some(first), Some(last)) => sides + side(*last, *first),
-            _ => sides,
-        }
-    }
+    lines: Polylines,
 }
 
 impl Slice {
@@ -70,51 +20,45 @@ impl Slice {
         self.height
     }
 
+    /// The lines, all together.
+    pub fn lines(&self) -> &Polylines {
+        &self.lines
+    }
+
     /// How many lines there are.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.lines.len()
     }
 
     /// Whether the plane meets nothing.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.lines.is_empty()
     }
 
     /// The lines.
     pub fn polylines(&self) -> impl ExactSizeIterator<Item = Polyline<'_>> {
-        (0..self.ends.len()).map(|line| {
-            let start = if line == 0 {
-                0
-            } else {
-                self.ends[line - 1] & !CLOSED
-            };
-            let end = self.ends[line];
-            Polyline {
-                points: &self.points[start as usize..(end & !CLOSED) as usize],
-                is_closed: end & CLOSED != 0,
-            }
-        })
+        self.lines.iter()
     }
 
     /// Bytes that it is booked with.
     pub fn nbytes(&self) -> u64 {
-        self.points.reserved_bytes() + self.ends.reserved_bytes()
+        self.lines.nbytes()
     }
 }
 
 /// An end of a segment, on an edge of the mesh: sorting puts the ends on one edge together.
 #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]
-struct End {
-    /// The vertices of the edge, the lesser first.
-    edge: [u32; 2],
+pub(crate) struct End {
+    /// The vertices of the edge, the lesser first; whatever else says which ends meet.
+    pub(crate) edge: [u32; 2],
     /// Twice the segment's number; one more at its far end.
-    side: u32,
+    pub(crate) side: u32,
 }
 
 impl End {
     /// The order in which those of one edge are together, and of them those of one direction.
-    fn rank(&self) -> ([u32; 2], u32, u32) {
+    pub(crate) fn rank(&self) -> ([u32; 2], u32, u32) {
         (self.edge, self.side & 1, self.side)
     }
 }
@@ -146,13 +90,20 @@ impl Mesh {
         let by_side = ends.into_flat("slicing")?;
         let mut by_edge = Array::copied(&self.books, "slicing", &by_side)?;
         by_edge.sort_unstable_by_key(|end| end.rank());
-        join(&self.books, &by_side, &by_edge, height, |[a, b]| {
-            between(
-                self.positions[a as usize],
-                self.positions[b as usize],
-                height,
-            )
-        })
+        let positions: &[Vec3] = &self.positions;
+        let point =
+            |[a, b]: [u32; 2]| between(positions[a as usize], positions[b as usize], height);
+        let mut lines = Drawing::new(&self.books, "slice");
+        join(
+            &self.books,
+            &by_side,
+            &by_edge,
+            &mut lines,
+            point,
+            |_, _| Ok(()),
+        )?;
+        let lines = lines.finish("slice")?;
+        Ok(Slice { height, lines })
     }
 
     /// Slices at several heights.
@@ -214,63 +165,21 @@ fn between(a: Vec3, b: Vec3, height: f32) -> [f32; 2] {
     [0, 1].map(|axis| (a[axis] + (b[axis] - a[axis]) * along) as f32)
 }
 
-/// Points as they come, and where lines end.
-struct Line {
-    points: Growing<[f32; 2]>,
-    ends: Growing<u32>,
-}
-
-impl Line {
-    fn start(&self) -> usize {
-        match self.ends.len() {
-            0 => 0,
-            n => (self.ends.get(n - 1) & !CLOSED) as usize,
-        }
-    }
-
-    /// A point, unless it is the one before it: edges that meet in a vertex in the plane have one point.
-    fn push(&mut self, point: [f32; 2]) -> Result<(), Error> {
-        let n = self.points.len();
-        if n > self.start() && self.points.get(n - 1) == point {
-            return Ok(());
-        }
-        self.points.push(point)
-    }
-
-    /// Ends the line, and forgets it where it has no length.
-    fn end(&mut self, is_closed: bool) -> Result<(), Error> {
-        let start = self.start();
-        if is_closed && self.points.len() - start > 1 {
-            let last = self.points.len() - 1;
-            if self.points.get(last) == self.points.get(start) {
-                self.points.truncate(last);
-            }
-        }
-        if self.points.len() - start < 2 {
-            self.points.truncate(start);
-            return Ok(());
-        }
-        let end = self.points.len() as u32;
-        self.ends.push(if is_closed { end | CLOSED } else { end })
-    }
-}
-
-fn join(
+/// Joins segments whose ends meet into lines. `point` says where the ends on an edge are, `along` puts what lies between the
+/// ends of a segment, seen from one of its sides.
+pub(crate) fn join(
     books: &Books,
     by_side: &[End],
     by_edge: &[End],
-    height: f32,
+    line: &mut Drawing,
     point: impl Fn([u32; 2]) -> [f32; 2],
-) -> Result<Slice, Error> {
+    along: impl Fn(u32, &mut Drawing) -> Result<(), Error>,
+) -> Result<(), Error> {
     let n_segments = by_side.len() / 2;
     let mut is_used = Array::<u8>::zeroed(books, "slicing", n_segments)?;
     // How many of the ends with one edge and direction are known to be used, at the first of them: an edge may have any
     // number of faces, and each is looked at once.
     let mut n_passed = Array::<u32>::zeroed(books, "slicing", by_edge.len())?;
-    let mut line = Line {
-        points: Growing::new(books, "slice"),
-        ends: Growing::new(books, "slice"),
-    };
     // Lines that have a beginning come first, so that none is begun in its middle.
     let singles = || {
         let groups = by_edge.chunk_by(|a, b| a.edge == b.edge);
@@ -290,6 +199,7 @@ fn join(
         let mut side = beginning;
         let is_closed = loop {
             is_used[side as usize / 2] = 1;
+            along(side, line)?;
             let edge = by_side[side as usize ^ 1].edge;
             if edge == begins_at {
                 break true;
@@ -317,10 +227,5 @@ fn join(
         };
         line.end(is_closed)?;
     }
-    let Line { points, ends } = line;
-    Ok(Slice {
-        height,
-        points: points.into_flat("slice")?,
-        ends: ends.into_flat("slice")?,
-    })
+    Ok(())
 }

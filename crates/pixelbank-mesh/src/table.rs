@@ -1,4 +1,4 @@
-//! A hash table from keys of a few words to their numbers, five bytes a place: the keys stay where they are.
+//! A hash table from keys of a few words to their numbers, four bytes a place: the keys stay where they are.
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -9,12 +9,11 @@ use crate::{Books, Error};
 
 /// Finds equal keys of `N` words. It keeps only their numbers, so that its callers say where the keys are.
 ///
-/// Beside each number stands a byte of its key's hash: keys are all over memory, and are looked at only where that byte is
-/// equal.
+/// A number is below the count of places, so of its 32 bits some are left: they hold as many of its key's hash. Keys are all
+/// over memory, and are looked at only where those bits are equal.
 pub(crate) struct Table<const N: usize> {
-    /// Of a place that is taken, the byte; else zero.
-    tags: Array<u8>,
-    numbers: Array<u32>,
+    /// Zero, or a number and one, with bits of the hash above.
+    places: Array<u32>,
     len: usize,
     /// From the system, so that no file can be made whose keys all meet in one place.
     seeds: [u64; 2],
@@ -22,17 +21,51 @@ pub(crate) struct Table<const N: usize> {
     books: Books,
 }
 
-/// The byte for a hash: of other bits than say the place, and never zero.
-#[inline]
-fn tag_of(hash: usize) -> u8 {
-    (hash >> 32) as u8 | 0x80
+/// How the hash and the number of a key make what stands in a place.
+#[derive(Clone, Copy)]
+struct Places {
+    bits: u32,
+}
+
+impl Places {
+    fn of(places: &[u32]) -> Self {
+        Self {
+            bits: places.len().trailing_zeros(),
+        }
+    }
+
+    #[inline]
+    fn first(self, hash: u64) -> usize {
+        (hash & ((1 << self.bits) - 1)) as usize
+    }
+
+    #[inline]
+    fn next(self, place: usize) -> usize {
+        (place + 1) & ((1 << self.bits) - 1)
+    }
+
+    /// The bits of a hash that stand above a number: of those that do not say the place, unless places are very many.
+    #[inline]
+    fn tag(self, hash: u64) -> u32 {
+        ((hash >> 32) << self.bits) as u32
+    }
+
+    #[inline]
+    fn is_tagged(self, entry: u32, tag: u32) -> bool {
+        u64::from(entry ^ tag) >> self.bits == 0
+    }
+
+    #[inline]
+    fn number(self, entry: u32) -> u32 {
+        (u64::from(entry) & ((1 << self.bits) - 1)) as u32 - 1
+    }
 }
 
 impl<const N: usize> Table<N> {
     /// A table with room for `capacity` keys; it grows beyond.
     pub(crate) fn with_capacity(books: &Books, capacity: usize) -> Result<Self, Error> {
         let holder = books.holder("merging");
-        let n_places = (capacity.max(64) * 4 / 3).next_power_of_two();
+        let n_places = (capacity.max(64).saturating_mul(4) / 3 + 1).next_power_of_two();
         let random = foldhash::quality::RandomState::default();
         let seed = |n: u64| {
             let mut hasher = random.build_hasher();
@@ -40,8 +73,7 @@ impl<const N: usize> Table<N> {
             hasher.finish() | 1
         };
         Ok(Self {
-            tags: Array::on(&holder, books, n_places)?,
-            numbers: Array::on(&holder, books, n_places)?,
+            places: Array::on(&holder, books, n_places)?,
             len: 0,
             seeds: [seed(1), seed(2)],
             holder,
@@ -61,10 +93,9 @@ impl<const N: usize> Table<N> {
         self.find_or_insert_hashed(key, hash(key, self.seeds), next, at)
     }
 
-    /// The hash of a key, for callers that look elsewhere first.
-    #[inline]
-    pub(crate) fn hash(&self, key: [u32; N]) -> usize {
-        hash(key, self.seeds)
+    /// What the hashes of keys are made with, for callers that look elsewhere first: [`hash`].
+    pub(crate) fn seeds(&self) -> [u64; 2] {
+        self.seeds
     }
 
     /// As [`find_or_insert`](Self::find_or_insert), of a key whose hash is known.
@@ -72,72 +103,97 @@ impl<const N: usize> Table<N> {
     pub(crate) fn find_or_insert_hashed(
         &mut self,
         key: [u32; N],
-        hash: usize,
+        hash: u64,
         next: u32,
         at: impl Fn(u32) -> [u32; N],
     ) -> Result<u32, Error> {
         // Full to three quarters at most.
-        if self.len * 4 >= self.tags.len() * 3 {
+        if self.len * 4 >= self.places.len() * 3 {
             self.grow(&at)?;
         }
-        let tags: &mut [u8] = &mut self.tags;
-        let mask = tags.len() - 1;
-        let tag = tag_of(hash);
-        let mut place = hash & mask;
-        while tags[place] != 0 {
-            if tags[place] == tag {
-                let number = self.numbers[place];
+        let places: &mut [u32] = &mut self.places;
+        let how = Places::of(places);
+        let tag = how.tag(hash);
+        let mut place = how.first(hash);
+        while places[place] != 0 {
+            let entry = places[place];
+            if how.is_tagged(entry, tag) {
+                let number = how.number(entry);
                 if at(number) == key {
                     return Ok(number);
                 }
             }
-            place = (place + 1) & mask;
+            place = how.next(place);
         }
-        tags[place] = tag;
-        self.numbers[place] = next;
+        places[place] = tag | (next + 1);
         self.len += 1;
         Ok(next)
     }
 
+    /// Looks at the places where keys of these hashes would be looked for first, and where the key is that seems to be the
+    /// one. Nothing is decided: the processor waits for many places of its memory together, and
+    /// [`find_or_insert_hashed`](Self::find_or_insert_hashed) finds them near. `look` gets the numbers.
+    ///
+    /// What comes back says nothing, and is to be kept, so that the looking is not left out.
+    #[inline]
+    pub(crate) fn look_ahead(
+        &self,
+        hashes: impl Iterator<Item = u64> + Clone,
+        scratch: &mut [u32],
+        look: impl Fn(u32) -> u32,
+    ) -> u32 {
+        let places: &[u32] = &self.places;
+        let how = Places::of(places);
+        for (entry, hash) in scratch.iter_mut().zip(hashes.clone()) {
+            *entry = places[how.first(hash)];
+        }
+        let mut seen = 0u32;
+        for (entry, hash) in scratch.iter().zip(hashes) {
+            if *entry != 0 && how.is_tagged(*entry, how.tag(hash)) {
+                seen = seen.wrapping_add(look(how.number(*entry)));
+            }
+        }
+        seen
+    }
+
     /// The number of a key equal to `key`, if there is one.
     pub(crate) fn find(&self, key: [u32; N], at: impl Fn(u32) -> [u32; N]) -> Option<u32> {
-        let (tags, numbers): (&[u8], &[u32]) = (&self.tags, &self.numbers);
-        let mask = tags.len() - 1;
+        let places: &[u32] = &self.places;
+        let how = Places::of(places);
         let hash = hash(key, self.seeds);
-        let mut place = hash & mask;
-        while tags[place] != 0 {
-            if tags[place] == tag_of(hash) && at(numbers[place]) == key {
-                return Some(numbers[place]);
+        let tag = how.tag(hash);
+        let mut place = how.first(hash);
+        while places[place] != 0 {
+            let entry = places[place];
+            if how.is_tagged(entry, tag) && at(how.number(entry)) == key {
+                return Some(how.number(entry));
             }
-            place = (place + 1) & mask;
+            place = how.next(place);
         }
         None
     }
 
     /// Forgets everything, and keeps its size.
     pub(crate) fn clear(&mut self) {
-        self.tags.fill(0);
+        self.places.fill(0);
         self.len = 0;
     }
 
     #[cold]
     fn grow(&mut self, at: &impl Fn(u32) -> [u32; N]) -> Result<(), Error> {
-        let n_places = self.tags.len() * 2;
+        let n_places = self.places.len() * 2;
         // Keys are found again by counting, as numbers were given in order; so the old table goes before the new one comes.
-        self.tags = Array::on(&self.holder, &self.books, 0)?;
-        self.numbers = Array::on(&self.holder, &self.books, 0)?;
-        self.tags = Array::on(&self.holder, &self.books, n_places)?;
-        self.numbers = Array::on(&self.holder, &self.books, n_places)?;
-        let (tags, numbers): (&mut [u8], &mut [u32]) = (&mut self.tags, &mut self.numbers);
-        let mask = n_places - 1;
+        self.places = Array::on(&self.holder, &self.books, 0)?;
+        self.places = Array::on(&self.holder, &self.books, n_places)?;
+        let places: &mut [u32] = &mut self.places;
+        let how = Places::of(places);
         for number in 0..self.len as u32 {
             let hash = hash(at(number), self.seeds);
-            let mut place = hash & mask;
-            while tags[place] != 0 {
-                place = (place + 1) & mask;
+            let mut place = how.first(hash);
+            while places[place] != 0 {
+                place = how.next(place);
             }
-            tags[place] = tag_of(hash);
-            numbers[place] = number;
+            places[place] = how.tag(hash) | (number + 1);
         }
         Ok(())
     }
@@ -145,7 +201,7 @@ impl<const N: usize> Table<N> {
 
 /// Folds the words in by products of 128 bits, two words at a time, as foldhash does.
 #[inline]
-fn hash<const N: usize>(key: [u32; N], seeds: [u64; 2]) -> usize {
+pub(crate) fn hash<const N: usize>(key: [u32; N], seeds: [u64; 2]) -> u64 {
     let mut state = seeds[0];
     for pair in key.chunks(2) {
         let word = pair
@@ -155,7 +211,7 @@ fn hash<const N: usize>(key: [u32; N], seeds: [u64; 2]) -> usize {
         let product = u128::from(state ^ word) * u128::from(seeds[1]);
         state = (product as u64) ^ (product >> 64) as u64;
     }
-    (state ^ (state >> 32)) as usize
+    state ^ (state >> 32)
 }
 
 /// A position as a key. Both zeroes are one.

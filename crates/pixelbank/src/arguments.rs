@@ -12,7 +12,7 @@ use pixelbank::image::Rect;
 use pixelbank::memory::{Bank, Config, parse_bytes};
 
 pub use analyze::{Ledger, Target, Top};
-pub use mesh::{AxisName, Merge, Mesh, MeshConvert, MeshInfo, MeshSlice};
+pub use mesh::{AxisName, Merge, Mesh, MeshConvert, MeshInfo, MeshOutline, MeshSlice};
 
 /// Serve, describe and scale pictures inside a memory budget.
 #[derive(Debug, Parser)]

@@ -664,7 +664,7 @@ fn a_model_is_described_converted_and_sliced() {
         shown.contains("12 faces, 8 vertices") && shown.contains("part 'box'"),
         "{shown}"
     );
-    assert!(shown.contains("    watertight, in 1 pieces"), "{shown}");
+    assert!(shown.contains("    watertight, in one piece\n"), "{shown}");
 
     let sliced = run(&[
         "mesh", "slice", &obj, "--at", "0.5", "--at", "2", "-o", &svg,
@@ -672,7 +672,7 @@ fn a_model_is_described_converted_and_sliced() {
     assert!(sliced.status.success(), "{}", text(&sliced.stderr));
     let lines = text(&sliced.stdout);
     assert!(
-        lines.starts_with("at 0.5: 1 lines, length 10.000000, area 6.000000\n"),
+        lines.starts_with("at 0.5: 1 line, length 10.000000, area 6.000000\n"),
         "{lines}"
     );
     assert!(lines.contains("at 2: 0 lines"), "{lines}");
@@ -681,6 +681,19 @@ fn a_model_is_described_converted_and_sliced() {
         picture.starts_with("<svg") && picture.contains("Z\"/>"),
         "{picture}"
     );
+    // What was written is read as an outline, and written in the other format.
+    let dxf = path("slice.dxf");
+    let outlined = run(&["mesh", "outline", &svg, "-o", &dxf]);
+    assert!(outlined.status.success(), "{}", text(&outlined.stderr));
+    let told = text(&outlined.stdout);
+    assert!(
+        told.contains("1 line, length 10.000000, area 6.000000"),
+        "{told}"
+    );
+    let again = run(&["mesh", "outline", &dxf, "--json"]);
+    let again: Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(again["polylines"][0]["area"], 6.0);
+    assert_eq!(again["file"]["format"], "dxf");
     let json: Value =
         serde_json::from_slice(&run(&["mesh", "slice", &obj, "--step", "0.5", "--json"]).stdout)
             .unwrap();
@@ -704,6 +717,7 @@ fn a_model_that_cannot_be_read_costs_itself_and_the_exit_code() {
         &["mesh", "convert", &good, "out.obj"],
         &["mesh", "convert", &good, &out, "--memory", "64K"],
         &["mesh", "slice", &good, "--at", "1", "-o", "out.png"],
+        &["mesh", "outline", &good],
     ] {
         let refused = run(arguments);
         assert_eq!(refused.status.code(), Some(1), "{arguments:?}");

@@ -1,8 +1,9 @@
 //! Reading files.
 
+mod batch;
 mod gltf;
 mod indexed;
-mod input;
+pub(crate) mod input;
 mod obj;
 mod ply;
 mod polygon;
@@ -10,8 +11,9 @@ mod recognise;
 mod soup;
 mod stl_ascii;
 mod stl_binary;
-mod text;
+pub(crate) mod text;
 mod threemf;
+pub(crate) mod xml;
 
 use std::path::Path;
 
@@ -184,6 +186,7 @@ pub fn read(input: &Input, books: &Books, options: &Options) -> Result<(Mesh, Re
         Format::Ply => ply::read(&mut job),
         Format::Gltf | Format::Glb => gltf::read(&mut job),
         Format::ThreeMf => threemf::read(&mut job),
+        Format::Svg | Format::Dxf => Err(Fault::Unsupported("faces".to_owned())),
     };
     let finished = loaded.and_then(|mesh| finish(mesh, &mut job));
     let mesh = finished.map_err(|fault| fault.named(input.name(), format))?;
@@ -209,7 +212,13 @@ fn finish(mut mesh: Mesh, job: &mut Job) -> Result<Mesh, Fault> {
         Duplicates::Drop => Some(u64::from(mesh.drop_duplicate_faces()?)),
         Duplicates::Ignore => None,
     };
-    job.report.n_flat = u64::from(mesh.n_flat_faces());
+    // STL's were counted as they came.
+    let is_as_counted = is_soup
+        && merged.is_none()
+        && (job.options.duplicates != Duplicates::Drop || job.report.n_duplicates == Some(0));
+    if !is_as_counted {
+        job.report.n_flat = u64::from(mesh.n_flat_faces());
+    }
     Ok(mesh)
 }
 

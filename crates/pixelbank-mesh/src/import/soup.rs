@@ -2,22 +2,19 @@
 
 use crate::array::{Array, Growing};
 use crate::error::{Fault, check_limit};
+use crate::measure::doubled_area;
 use crate::mesh::{Mesh, Parts, Vec3};
 use crate::packed::{Packed, Packer};
-use crate::table::{Table, position_key};
 use crate::{Books, Limits, Packing};
 
 use super::Report;
+use super::batch::Merger;
 
 /// Where triangles go. Those that cannot be faces are counted and left out.
 pub(super) struct Soup {
     books: Books,
     limits: Limits,
-    table: Table<3>,
-    /// The key and the number of the vertex that was last met with each of some bits of the hash. Neighbours come soon
-    /// after each other, so most corners are found here, while the table of a large mesh is in no processor's cache.
-    recent: Array<[u32; 4]>,
-    positions: Growing<Vec3>,
+    merger: Merger,
     faces: Faces,
     parts: Parts,
     pieces: Option<Packer>,
@@ -37,33 +34,36 @@ impl Faces {
         }
     }
 
-    #[inline]
-    fn push(&mut self, face: [u32; 3]) -> Result<(), Fault> {
+    fn extend(&mut self, more: &[[u32; 3]]) -> Result<(), Fault> {
         match self {
-            Self::Flat(faces, len) if *len < faces.len() => {
-                faces[*len] = face;
-                *len += 1;
-            }
-            Self::Flat(..) => {
-                return Err(Fault::Malformed(
-                    "more faces than there is room for".to_owned(),
-                ));
-            }
-            Self::Growing(faces) => faces.push(face)?,
+            Self::Flat(faces, len) => match faces.get_mut(*len..*len + more.len()) {
+                Some(place) => {
+                    place.copy_from_slice(more);
+                    *len += more.len();
+                }
+                None => {
+                    return Err(Fault::Malformed(
+                        "more faces than there is room for".to_owned(),
+                    ));
+                }
+            },
+            Self::Growing(faces) => faces.extend(more)?,
         }
         Ok(())
     }
 }
 
-/// How many vertices are remembered as met of late, for a mesh of `n` faces: some rows of it, in two bytes a face at most and
-/// a mebibyte.
-fn n_recent(n: Option<usize>) -> usize {
-    let n = n.unwrap_or(1 << 16).clamp(1 << 10, 1 << 19) / 8;
-    1 << n.ilog2()
-}
-
 /// Faces that are merged and packed together where a file goes straight to rest.
 const PIECE_FACES: usize = 1 << 16;
+
+/// Whether all of nine numbers are finite: all are looked at, which is quicker than to stop at the first that is not.
+#[inline(always)]
+fn is_finite(corners: &[Vec3; 3]) -> bool {
+    corners
+        .iter()
+        .flatten()
+        .fold(true, |so_far, value| so_far & value.is_finite())
+}
 
 impl Soup {
     /// For a mesh of `n` faces at most, or of nobody knows how many.
@@ -75,10 +75,7 @@ impl Soup {
                 Some(n) => Faces::Flat(Array::zeroed(books, "mesh", n)?, 0),
                 None => Faces::Growing(Growing::new(books, "loading")),
             },
-            // Closed meshes have half as many vertices as faces.
-            recent: Array::zeroed(books, "merging", n_recent(n))?,
-            table: Table::with_capacity(books, n.map_or(0, |n| (n / 2).min(PIECE_FACES)))?,
-            positions: Growing::new(books, "loading"),
+            merger: Merger::new(books, limits.max_vertices, n)?,
             parts: Parts::default(),
             pieces: None,
         })
@@ -92,51 +89,39 @@ impl Soup {
     }
 
     /// Takes a triangle.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, corners: [Vec3; 3], report: &mut Report) -> Result<(), Fault> {
         report.found_faces += 1;
-        if !corners.iter().flatten().all(|value| value.is_finite()) {
+        if !is_finite(&corners) {
             report.n_nonfinite += 1;
             return Ok(());
         }
-        let keys = corners.map(position_key);
-        if keys[0] == keys[1] || keys[1] == keys[2] || keys[2] == keys[0] {
+        let Some(is_full) = self.merger.push(corners) else {
             report.n_degenerate += 1;
             return Ok(());
+        };
+        report.n_flat += u64::from(doubled_area(corners) == [0.0; 3]);
+        if is_full {
+            self.flush()?;
         }
-        let mut face = [0; 3];
-        let recent: &mut [[u32; 4]] = &mut self.recent;
-        let shift = usize::BITS - recent.len().trailing_zeros();
-        for (corner, key) in face.iter_mut().zip(keys) {
-            let hash = self.table.hash(key);
-            let positions = &self.positions;
-            let next = positions.len() as u32;
-            // The high bits: the table goes by the low ones.
-            let met = &mut recent[hash >> shift];
-            if met[..3] == key && met[3] != 0 {
-                *corner = met[3] - 1;
-                continue;
-            }
-            *corner = self
-                .table
-                .find_or_insert_hashed(key, hash, next, |number| {
-                    position_key(positions.get(number as usize))
-                })?;
-            *met = [key[0], key[1], key[2], *corner + 1];
-            if *corner == next {
-                check_limit("vertices", u64::from(next) + 1, self.limits.max_vertices)?;
-                // The key has both zeroes as one already.
-                self.positions.push(key.map(f32::from_bits))?;
-            }
-        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Fault> {
         if self.pieces.is_none() {
-            check_limit("faces", self.faces.len() as u64 + 1, self.limits.max_faces)?;
+            let n = self.n_faces() as u64;
+            check_limit("faces", n, self.limits.max_faces)?;
         }
-        self.faces.push(face)?;
+        self.faces.extend(self.merger.flush()?)?;
         if self.pieces.is_some() && self.faces.len() >= PIECE_FACES {
             self.pack_piece()?;
         }
         Ok(())
+    }
+
+    /// Those that wait included.
+    fn n_faces(&self) -> usize {
+        self.faces.len() + self.merger.n_waiting()
     }
 
     /// From here on faces belong to another part. Pieces at rest have none.
@@ -146,17 +131,16 @@ impl Soup {
         }
         let n = self.parts.list.len() as u64 + 1;
         check_limit("parts", n, u64::from(self.limits.max_parts))?;
-        self.parts
-            .begin(&self.books, name, self.faces.len() as u32)?;
+        self.parts.begin(&self.books, name, self.n_faces() as u32)?;
         Ok(())
     }
 
     /// The mesh.
     pub(super) fn into_mesh(mut self) -> Result<Mesh, Fault> {
+        self.flush()?;
         self.parts.end(self.faces.len() as u32);
         // What is not needed any more goes before more is wanted.
-        drop((self.table, self.recent));
-        let positions = self.positions.into_flat("mesh")?;
+        let positions = self.merger.into_positions().into_flat("mesh")?;
         let faces = match self.faces {
             Faces::Flat(faces, len) if len == faces.len() => faces,
             Faces::Flat(faces, len) => Array::copied(&self.books, "mesh", &faces[..len])?,
@@ -169,6 +153,7 @@ impl Soup {
 
     /// The pieces.
     pub(super) fn into_packed(mut self) -> Result<Packed, Fault> {
+        self.flush()?;
         self.pack_piece()?;
         match self.pieces {
             Some(pieces) => Ok(pieces.finish()),
@@ -183,12 +168,10 @@ impl Soup {
             return Ok(());
         };
         if faces.len() > 0 {
-            packer.push_piece(&self.positions, faces)?;
+            packer.push_piece(self.merger.positions(), faces)?;
         }
         faces.truncate(0);
-        self.positions.truncate(0);
-        self.table.clear();
-        self.recent.fill([0; 4]);
+        self.merger.clear();
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use super::Job;
 use super::input::{Window, window_bytes};
 use super::soup::Soup;
-use super::text::{number, shown};
+use super::text::{common_number, number, shown};
 use crate::Packing;
 use crate::error::{Fault, malformed};
 use crate::mesh::{MAX_NAME_BYTES, Mesh, Vec3};
@@ -128,6 +128,15 @@ fn byte_order_mark(job: &Job) -> Result<u64, Fault> {
 fn corner<R: std::io::Read>(window: &mut Window<R>) -> Result<Option<Vec3>, Fault> {
     let mut corner = [0.0; 3];
     for value in &mut corner {
+        let bytes = window.bytes();
+        // As a rule one space, and a number like most.
+        if let [b' ', rest @ ..] = bytes
+            && let Some((found, n)) = common_number(rest)
+        {
+            *value = found;
+            window.consume(1 + n);
+            continue;
+        }
         let Some((start, end)) = window.word()? else {
             return Ok(None);
         };

@@ -4,6 +4,8 @@
 mod bad_files;
 mod formats;
 mod memory;
+mod merging;
+mod outlines;
 mod packed;
 mod queries;
 mod shapes;

@@ -12,6 +12,8 @@ pub enum Mesh {
     Convert(MeshConvert),
     /// Cut a model at heights into polylines
     Slice(MeshSlice),
+    /// Read the outlines of a drawing, SVG or DXF, as polylines
+    Outline(MeshOutline),
 }
 
 #[derive(Debug, Args)]
@@ -89,11 +91,33 @@ pub struct MeshSlice {
     /// Slices this far apart, from half a step above the lowest point on
     #[arg(long, value_name = "HEIGHT", conflicts_with = "at", value_parser = distance)]
     pub step: Option<f32>,
-    /// File to write the polylines to, ending in .svg or .json [default: none, only a summary]
+    /// File to write the polylines to, ending in .svg, .dxf or .json [default: none, only a summary]
     #[arg(short, long, value_name = "OUT")]
     pub out: Option<PathBuf>,
     #[command(flatten)]
     pub merge: Merge,
+    /// Print the polylines as JSON instead of a summary
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct MeshOutline {
+    /// The drawing
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// How far a polyline may be from the curve that it stands for
+    #[arg(long, value_name = "DISTANCE", value_parser = distance, default_value_t = 0.01)]
+    pub tolerance: f32,
+    /// Join lines whose ends are no further apart than this
+    #[arg(long, value_name = "DISTANCE", value_parser = distance, default_value_t = 0.001)]
+    pub join: f32,
+    /// Leave lines as the file has them
+    #[arg(long, conflicts_with = "join")]
+    pub apart: bool,
+    /// File to write the polylines to, ending in .svg, .dxf or .json [default: none, only a summary]
+    #[arg(short, long, value_name = "OUT")]
+    pub out: Option<PathBuf>,
     /// Print the polylines as JSON instead of a summary
     #[arg(long)]
     pub json: bool,

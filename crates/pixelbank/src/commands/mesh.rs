@@ -1,7 +1,9 @@
 //! `pixelbank mesh`.
 
 mod convert;
+mod drawing;
 mod info;
+mod outline;
 mod slice;
 
 use std::process::ExitCode;
@@ -15,6 +17,7 @@ pub fn run(mesh: &Mesh, budget: &Budget) -> anyhow::Result<ExitCode> {
         Mesh::Info(options) => info::run(options, budget),
         Mesh::Convert(options) => convert::run(options, budget),
         Mesh::Slice(options) => slice::run(options, budget),
+        Mesh::Outline(options) => outline::run(options, budget),
     }
 }
 

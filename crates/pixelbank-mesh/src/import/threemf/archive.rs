@@ -1,4 +1,4 @@
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 
 use flate2::read::DeflateDecoder;
 use pixelbank_memory::Reservation;
@@ -6,6 +6,7 @@ use rawzip::{CompressionMethod, ReaderAt, ZipArchive, ZipArchiveEntryWayfinder, 
 
 use crate::error::{Fault, malformed};
 use crate::import::Input;
+use crate::import::xml::{Tag, elements};
 use crate::{Books, Limits};
 
 /// An archive and the two files in it that say where everything is.
@@ -27,9 +28,6 @@ impl ReaderAt for At<'_> {
         self.0.read_at(offset, to)
     }
 }
-
-/// What an element of XML may take beside the limit for it: what is read ahead.
-const AHEAD: usize = 64 << 10;
 
 impl<'a> Archive<'a> {
     pub(super) fn open(input: &'a Input, books: &Books, limits: &Limits) -> Result<Self, Fault> {
@@ -93,7 +91,7 @@ impl<'a> Archive<'a> {
     pub(super) fn xml(
         &mut self,
         name: &str,
-        mut each: impl FnMut(&super::model::Tag) -> Result<(), Fault>,
+        each: impl FnMut(&Tag) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         let Some((wayfinder, method)) = self.find(name)? else {
             return malformed(format!("it has no '{name}'"));
@@ -107,36 +105,16 @@ impl<'a> Archive<'a> {
             CompressionMethod::DEFLATE => Box::new(DeflateDecoder::new(entry.reader())),
             _ => return Err(Fault::Unsupported("this method of compression".to_owned())),
         };
-        let meter = Meter {
+        let left = std::mem::replace(&mut self.left, 0);
+        let mut left = Limited {
             inner: inflated,
-            left: &mut self.left,
-            element: std::cell::Cell::new(self.max_element_bytes + 2 * AHEAD as u64),
+            left,
         };
-        let allowed = meter.element.get();
-        let mut reader = quick_xml::Reader::from_reader(BufReader::with_capacity(AHEAD, meter));
-        reader.config_mut().check_end_names = true;
-        let mut buffer = Vec::new();
-        loop {
-            use quick_xml::events::Event;
-            buffer.clear();
-            reader.get_ref().get_ref().element.set(allowed);
-            let event = match reader.read_event_into(&mut buffer) {
-                Ok(event) => event,
-                Err(quick_xml::Error::Io(error)) => {
-                    return malformed(format!("'{name}': {error}"));
-                }
-                Err(error) => return malformed(format!("'{name}': {error}")),
-            };
-            match event {
-                Event::Start(start) => each(&super::model::Tag::begins(&start))?,
-                Event::Empty(start) => {
-                    each(&super::model::Tag::begins(&start))?;
-                    each(&super::model::Tag::ends(&start.to_end()))?;
-                }
-                Event::End(end) => each(&super::model::Tag::ends(&end))?,
-                Event::Eof => return Ok(()),
-                _ => {}
-            }
+        let read = elements(&mut left, self.max_element_bytes, each);
+        self.left = left.left;
+        match read {
+            Err(Fault::Malformed(reason)) => malformed(format!("'{name}': {reason}")),
+            other => other,
         }
     }
 }
@@ -146,27 +124,19 @@ pub(super) fn normal(name: &str) -> String {
     name.trim_start_matches('/').replace('\\', "/")
 }
 
-/// Ends what inflates without end, and elements that no honest file has.
-struct Meter<'a, R> {
+/// Ends what inflates without end.
+struct Limited<R> {
     inner: R,
-    left: &'a mut u64,
-    /// Bytes that may still be read for one element.
-    element: std::cell::Cell<u64>,
+    left: u64,
 }
 
-impl<R: Read> Read for Meter<'_, R> {
+impl<R: Read> Read for Limited<R> {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(to)?;
-        if n as u64 > *self.left {
+        if n as u64 > self.left {
             return Err(io::Error::other("it inflates to more than is allowed"));
         }
-        if n as u64 > self.element.get() {
-            return Err(io::Error::other(
-                "an element that is longer than is allowed",
-            ));
-        }
-        *self.left -= n as u64;
-        self.element.set(self.element.get() - n as u64);
+        self.left -= n as u64;
         Ok(n)
     }
 }

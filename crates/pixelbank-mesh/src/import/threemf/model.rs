@@ -1,10 +1,9 @@
-use quick_xml::events::{BytesEnd, BytesStart};
-
 use super::archive::{Archive, normal};
 use super::{Key, Object, Resources};
 use crate::Transform;
 use crate::error::{Fault, check_limit, malformed};
 use crate::import::text::number;
+use crate::import::xml::Tag;
 
 /// An object within another, placed.
 pub(super) struct Component {
@@ -22,75 +21,6 @@ pub(super) struct Item {
 pub(super) struct Found {
     pub(super) items: Vec<Item>,
     pub(super) unit: Option<&'static str>,
-}
-
-/// Where an element begins or ends.
-pub(super) struct Tag<'a> {
-    start: Option<&'a BytesStart<'a>>,
-    name: &'a str,
-}
-
-impl<'a> Tag<'a> {
-    pub(super) fn begins(start: &'a BytesStart<'a>) -> Self {
-        Self {
-            name: local(start.name().into_inner()),
-            start: Some(start),
-        }
-    }
-
-    pub(super) fn ends(end: &'a BytesEnd<'a>) -> Self {
-        Self {
-            name: local(end.name().into_inner()),
-            start: None,
-        }
-    }
-
-    /// Its name, without that of its namespace; empty where an element ends.
-    pub(super) fn name(&self) -> &str {
-        if self.start.is_some() { self.name } else { "" }
-    }
-
-    /// The name of the element that ends here.
-    fn ended(&self) -> &str {
-        if self.start.is_none() { self.name } else { "" }
-    }
-
-    /// Calls `each` with the local names and the values of all attributes, as they are written.
-    fn attributes(
-        &self,
-        mut each: impl FnMut(&str, &str) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
-        let Some(start) = self.start else {
-            return Ok(());
-        };
-        let mut attributes = start.attributes();
-        for attribute in attributes.with_checks(false) {
-            match attribute {
-                Ok(attribute) => each(local(attribute.key.into_inner()), &attribute.value)?,
-                Err(error) => {
-                    return malformed(format!("an attribute of '{}': {error}", self.name));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The value of an attribute, by its local name.
-    pub(super) fn attribute(&self, name: &str) -> Result<Option<String>, Fault> {
-        let mut found = None;
-        self.attributes(|key, value| {
-            if key == name {
-                let value = quick_xml::escape::unescape(value);
-                found = Some(value.map_or_else(|_| String::new(), |value| value.into_owned()));
-            }
-            Ok(())
-        })?;
-        Ok(found)
-    }
-}
-
-fn local(name: &str) -> &str {
-    name.rsplit(':').next().unwrap_or(name)
 }
 
 /// Reads file number `n_file` of `files`, and adds those that it names.

@@ -152,7 +152,10 @@ fn print(out: &mut impl Write, document: &Value) -> io::Result<()> {
                 write!(out, ", {} {what}", count(&topology[key]))?;
             }
         }
-        writeln!(out, ", in {} pieces", count(&topology["n_components"]))?;
+        match count(&topology["n_components"]) {
+            1 => writeln!(out, ", in one piece")?,
+            n => writeln!(out, ", in {n} pieces")?,
+        }
     }
     for part in document["parts"].as_array().into_iter().flatten() {
         writeln!(
