@@ -33,7 +33,7 @@ const fn colour(account: Account) -> RGBColor {
         Account::Textures => RGBColor(192, 95, 72),
         Account::Video => RGBColor(168, 79, 130),
         Account::Meshes => RGBColor(119, 135, 58),
-        Account::Encoded => RGBColor(176, 140, 108),
+        Account::Encoded => RGBColor(47, 127, 176),
         _ => RGBColor(133, 126, 115),
     }
 }
@@ -148,14 +148,18 @@ fn graph(area: &Area<'_>, view: &View) -> Drawn {
         format_bytes(limit),
         format_bytes(ledger.process.resident_bytes)
     );
+    let (title_width, _) = area
+        .estimate_text_size(&title, &font(22, INK))
+        .map_err(text)?;
+    let title_x = (SIZE.0.saturating_sub(title_width) / 2) as i32;
+    area.draw(&Text::new(title, (title_x, 18), font(22, INK)))
+        .map_err(text)?;
     let mut chart = ChartBuilder::on(area)
         .margin(20)
-        .margin_top(16)
+        .margin_top(84)
         .margin_bottom(6)
-        .caption(title, font(22, INK))
         .x_label_area_size(34)
         .y_label_area_size(LEGEND_X as u32 - 20)
-        .top_x_label_area_size(30)
         .build_cartesian_2d(first..0.0, 0.0..top / unit)
         .map_err(text)?;
     chart

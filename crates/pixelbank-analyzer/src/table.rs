@@ -371,7 +371,7 @@ mod tests {
         let line = |name: &str| {
             let words = |line: &str| line.split_whitespace().map(str::to_owned).collect();
             let line = text.lines().find(|line| line.contains(name));
-            line.map(words).unwrap_or_else(|| Vec::<String>::new())
+            line.map(words).unwrap_or_else(Vec::<String>::new)
         };
         assert_eq!(
             line("account")[..5],

@@ -18,7 +18,7 @@ pub const fn colour(account: Account) -> Color {
         Account::Bitmaps => 68,
         Account::Descriptors => 179,
         Account::Catalog => 140,
-        Account::Encoded => 180,
+        Account::Encoded => 74,
         Account::Pool => 73,
         Account::Textures => 173,
         Account::Video => 169,
