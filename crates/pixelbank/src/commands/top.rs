@@ -6,7 +6,7 @@ mod state;
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -52,9 +52,9 @@ enum Look {
 }
 
 /// Looks on a thread of its own, as a busy server may take its time. Ends when nobody listens any more.
-fn look_every(watched: Watched, interval: Duration) -> (Sender<Order>, Receiver<Look>) {
-    let (orders, ordered) = mpsc::channel();
-    let (seen, looks) = mpsc::channel();
+fn look_every(watched: Watched, interval: Duration) -> (SyncSender<Order>, Receiver<Look>) {
+    let (orders, ordered) = mpsc::sync_channel(8);
+    let (seen, looks) = mpsc::sync_channel(2);
     thread::spawn(move || {
         let mut next = Instant::now() + interval;
         loop {
@@ -79,7 +79,7 @@ fn look_every(watched: Watched, interval: Duration) -> (Sender<Order>, Receiver<
 fn watch(
     terminal: &mut DefaultTerminal,
     state: &mut State,
-    orders: &Sender<Order>,
+    orders: &SyncSender<Order>,
     looks: &Receiver<Look>,
 ) -> io::Result<()> {
     let mut is_stale = true;
@@ -104,8 +104,8 @@ fn watch(
                         return Ok(());
                     }
                     if let Some(order) = state.key(key.code) {
-                        // Nobody to give it to means that the thread has panicked: the next look would tell nothing either.
-                        let _ = orders.send(order);
+                        // Many at once, as of a key that is held down, are as good as a few.
+                        let _ = orders.try_send(order);
                     }
                 }
                 _ => {}
