@@ -84,7 +84,7 @@ impl Bank {
         self.0.records.events.lock().list()
     }
 
-    /// Has every reservation of so many bytes and more remember where it is made, which takes some 10 µs each; `None` stops
+    /// Has every reservation of so many bytes and more remember where it is made, which unwinds the stack for each; `None` stops
     /// that. Those made before are not known.
     pub fn trace_from(&self, bytes: Option<u64>) {
         self.0.records.traces.set(bytes);
