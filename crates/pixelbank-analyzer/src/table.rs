@@ -203,10 +203,7 @@ impl Table {
         let process = &ledger.process;
         for (kind, bytes) in [
             ("mapped files", process.file_bytes),
-            (
-                "unused, kept by the allocator",
-                process.allocator_bytes.unwrap_or(0),
-            ),
+            ("allocator's unused", process.allocator_bytes.unwrap_or(0)),
             ("unclassified", process.unclassified_bytes),
         ] {
             if bytes > 0 {

@@ -100,10 +100,7 @@ impl Tree {
         let mut parts = vec![Node::of_rows("on the books", on_host)];
         for (name, bytes) in [
             ("mapped files", process.file_bytes),
-            (
-                "unused, kept by the allocator",
-                process.allocator_bytes.unwrap_or(0),
-            ),
+            ("allocator's unused", process.allocator_bytes.unwrap_or(0)),
             ("unclassified", process.unclassified_bytes),
         ] {
             if bytes > 0 {
