@@ -11,11 +11,11 @@ use crate::{Account, Buffer, Error, Wait};
 #[derive(Clone)]
 pub struct Holder(Arc<Line>);
 
-pub(crate) struct Line {
+struct Line {
     bank: Arc<Shared>,
     place: Place,
     /// Where the one reservation of this line was made, if that was asked for: such a reservation has a line of its own.
-    pub taken: Option<Taken>,
+    _taken: Option<Arc<Taken>>,
 }
 
 impl Drop for Line {
@@ -41,7 +41,7 @@ impl Holder {
         Self(Arc::new(Line {
             bank: Arc::clone(bank),
             place,
-            taken: None,
+            _taken: None,
         }))
     }
 
@@ -111,13 +111,15 @@ impl Holder {
     #[cold]
     fn traced(&self, amount: u64) -> Arc<Line> {
         let Line { bank, place, .. } = &*self.0;
-        let line = Arc::new(Line {
+        let taken = bank.open_again(*place, amount).map(Arc::new);
+        if let Some(taken) = &taken {
+            bank.records.traces.add(Arc::downgrade(taken));
+        }
+        Arc::new(Line {
             bank: Arc::clone(bank),
             place: *place,
-            taken: bank.open_again(*place, amount),
-        });
-        bank.records.traces.add(Arc::downgrade(&line));
-        line
+            _taken: taken,
+        })
     }
 }
 

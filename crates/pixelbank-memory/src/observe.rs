@@ -1,11 +1,12 @@
 //! What a bank tells of itself: its ledger, what happened to it, and what others say beside it.
 
 use std::collections::HashMap;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use crate::bank::{DISK, FILES, HOST, Shared};
 use crate::events::Events;
 use crate::history::Ring;
+use crate::process::now_ms;
 use crate::sync::{Mutex, RwLock};
 use crate::trace::Traces;
 use crate::{
@@ -223,11 +224,4 @@ impl Shared {
             .lock()
             .note(now_ms(), kind, resource, account, amount);
     }
-}
-
-/// Milliseconds since 1970.
-pub(crate) fn now_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis() as u64)
 }

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Resident bytes of this process, or `None` where the system does not say.
 pub fn resident_bytes() -> Option<u64> {
@@ -47,6 +48,13 @@ fn read(status: &str) -> Resident {
         peak: field("VmHWM:"),
         file: field("RssFile:") + field("RssShmem:"),
     }
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn now_ms() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as u64)
 }
 
 fn kilobytes_field(text: &str, name: &str) -> Option<u64> {

@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
 use crate::Account;
-use crate::holder::Line;
-use crate::observe::now_ms;
+use crate::process::now_ms;
 use crate::sync::Mutex;
 
 /// A large reservation that is held, and where it was made.
@@ -78,14 +77,14 @@ impl Taken {
 pub(crate) struct Traces {
     /// From this many bytes on.
     from_bytes: AtomicU64,
-    lines: Mutex<Vec<Weak<Line>>>,
+    taken: Mutex<Vec<Weak<Taken>>>,
 }
 
 impl Default for Traces {
     fn default() -> Self {
         Self {
             from_bytes: AtomicU64::new(u64::MAX),
-            lines: Mutex::new(Vec::new()),
+            taken: Mutex::new(Vec::new()),
         }
     }
 }
@@ -102,21 +101,19 @@ impl Traces {
         bytes >= self.from_bytes.load(Ordering::Relaxed)
     }
 
-    pub fn add(&self, line: Weak<Line>) {
-        let mut lines = self.lines.lock();
+    pub fn add(&self, new: Weak<Taken>) {
+        let mut taken = self.taken.lock();
         // Those that are gone are swept out when there are as many again as there may be of use.
-        if lines.len() == lines.capacity() {
-            lines.retain(|line| line.strong_count() > 0);
+        if taken.len() == taken.capacity() {
+            taken.retain(|taken| taken.strong_count() > 0);
         }
-        lines.push(line);
+        taken.push(new);
     }
 
     /// Those that are held, the largest first.
     pub fn list(&self) -> Vec<Trace> {
-        // Dropped behind the lock: the last handle to a line goes to the books.
-        let lines: Vec<_> = self.lines.lock().iter().filter_map(Weak::upgrade).collect();
-        let taken = lines.iter().filter_map(|line| line.taken.as_ref());
-        let mut traces: Vec<Trace> = taken.map(Taken::told).collect();
+        let taken: Vec<_> = self.taken.lock().iter().filter_map(Weak::upgrade).collect();
+        let mut traces: Vec<Trace> = taken.iter().map(|taken| taken.told()).collect();
         traces.sort_by_key(|trace| std::cmp::Reverse(trace.bytes));
         traces
     }
