@@ -97,9 +97,9 @@ program: web/dist/index.html
 test-gpu: ## The object pool on the NVIDIA device of this machine
 	PIXELBANK_NEEDS_GPU=1 cargo test $(LOCKED) -p pixelbank-pool --features cuda
 # A stable compiler allows the sanitizer when it is told to; it needs a build of its own, and so is not part of `make test`.
-test-sanitized: ## The object pool, which has unsafe code, under AddressSanitizer
+test-sanitized: ## The object pool and the tile store, which have unsafe code, under AddressSanitizer
 	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target/sanitized \
-		cargo test $(LOCKED) -p pixelbank-pool --lib --tests --target $(shell rustc -vV | sed -n 's/^host: //p')
+		cargo test $(LOCKED) -p pixelbank-pool -p pixelbank-cache --lib --tests --target $(shell rustc -vV | sed -n 's/^host: //p')
 
 .PHONY: python wheel python-docs test-libraries
 python: ## The Python package: its wheel in an environment of its own, and the tests there

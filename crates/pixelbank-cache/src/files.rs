@@ -4,8 +4,8 @@ use std::borrow::Borrow;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 use pixelbank_codec::Format;
@@ -16,11 +16,11 @@ use pixelbank_memory::{Account, Bank, Holder, Idle, Reclaim, Reservation, Wait};
 use crate::Error;
 use crate::flight::Flights;
 use crate::intern::Interner;
-use crate::made::Made;
 use crate::readers::{Reader, Readers};
 use crate::run::Run;
 use crate::source::Stamp;
 use crate::stats::FileCounters;
+use crate::store::Seats;
 use crate::twins::Twins;
 
 /// What is known of a file. Handles share it; the table keeps it until the budget wants its bytes.
@@ -35,8 +35,9 @@ pub(crate) struct File {
     pub tile: Size,
     pub stamp: Option<Stamp>,
     pub counters: FileCounters,
-    pub made: Made,
     pub run: Run,
+    /// Those of its tiles, once one was kept.
+    pub seats: OnceLock<Arc<Seats>>,
     last_use: AtomicU64,
     /// Other spellings of the name in the table.
     aliases: AtomicU32,
@@ -213,8 +214,8 @@ impl Files {
                 tile: self.tile,
                 stamp,
                 counters: FileCounters::default(),
-                made: Made::default(),
                 run: Run::default(),
+                seats: OnceLock::new(),
                 last_use: AtomicU64::new(self.now()),
                 aliases: AtomicU32::new(0),
                 reservation,

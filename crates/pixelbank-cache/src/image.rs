@@ -250,7 +250,7 @@ impl Image {
         let mut missing = Vec::new();
         for row in rows {
             for column in columns.clone() {
-                match self.cache.store.get(&place.key(grid.index(column, row))) {
+                match self.cache.store.get(&place.spot(grid.index(column, row))) {
                     Some(tile) => {
                         let at = grid.rect(column, row);
                         copy_common(tile.view(), at, first_channel, target.reborrow(), rect)?;
@@ -282,9 +282,20 @@ impl Image {
     ) -> Result<Tile, Error> {
         let place = self.place(subimage, level)?;
         let grid = place.tile_grid(column, row)?;
-        if let Some(tile) = self.cache.store.get(&place.key(grid.index(column, row))) {
+        if let Some(tile) = self.cache.store.get(&place.spot(grid.index(column, row))) {
             return Ok(tile);
         }
+        self.load_tile(place, column, row, wait)
+    }
+
+    #[cold]
+    fn load_tile(
+        &self,
+        place: Place<'_>,
+        column: u32,
+        row: u32,
+        wait: &Wait,
+    ) -> Result<Tile, Error> {
         stats::add(&self.cache.counters.misses, 1);
         if !matches!(place.the_level.source, Source::Pass { .. }) {
             return self.cache.load_run(place, column, row, wait);
@@ -311,7 +322,7 @@ impl Image {
     ) -> Result<Option<Tile>, Error> {
         let place = self.place(subimage, level)?;
         let grid = place.tile_grid(column, row)?;
-        Ok(self.cache.store.get(&place.key(grid.index(column, row))))
+        Ok(self.cache.store.get(&place.spot(grid.index(column, row))))
     }
 
     /// Puts a tile into the cache that the caller has the pixels of: `fill` writes them where they stay. Whoever asks for
@@ -332,12 +343,12 @@ impl Image {
         let grid = place.tile_grid(column, row)?;
         let (size, format) = (grid.rect(column, row).size(), place.format());
         let started = Instant::now();
-        let mut buffer = self.cache.blank(format, size, wait)?;
+        let mut buffer = self.cache.blank(place, column, row, wait)?;
         fill(ViewMut::packed(&mut buffer, size, format)?)?;
         let tile = Tile::new(&self.cache.bank, buffer, size, format);
-        let key = place.key(grid.index(column, row));
+        let spot = place.spot(grid.index(column, row));
         let nanos = started.elapsed().as_nanos() as u64;
-        Ok(self.cache.store.insert(key, tile, nanos))
+        Ok(self.cache.store.insert(&spot, tile, nanos))
     }
 
     /// Loads a region of a level behind the caller's back, so that reading it finds it there. Of several that wait, those
@@ -434,13 +445,17 @@ impl Image {
         readers.take(&self.file.key, self.file.id, wait)
     }
 
+    #[inline(always)]
     fn place(&self, subimage: u32, level: u32) -> Result<Place<'_>, Error> {
-        Place::new(&self.file, subimage, level).ok_or_else(|| {
-            Error::BadRequest(format!(
-                "{} has no level {level} of subimage {subimage}",
-                self.file.key.to_string_lossy()
-            ))
-        })
+        Place::new(&self.file, subimage, level).ok_or_else(|| self.no_level(subimage, level))
+    }
+
+    #[cold]
+    fn no_level(&self, subimage: u32, level: u32) -> Error {
+        Error::BadRequest(format!(
+            "{} has no level {level} of subimage {subimage}",
+            self.file.key.to_string_lossy()
+        ))
     }
 }
 

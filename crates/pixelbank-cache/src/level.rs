@@ -31,6 +31,7 @@ impl Level {
     }
 
     /// How its tiles lie.
+    #[inline]
     pub fn grid(&self) -> TileGrid {
         TileGrid::new(self.size, self.tile)
     }
@@ -61,10 +62,16 @@ pub(crate) fn n_levels(spec: &ImageSpec, tile: Size) -> u32 {
 }
 
 /// Level `number`. Computed rather than kept: files by the ten thousand would keep little else.
+#[inline(always)]
 pub(crate) fn level(spec: &ImageSpec, tile: Size, number: u32) -> Option<Level> {
-    if let Some(native) = spec.levels.get(number as usize) {
-        return Some(of_file(native, number, tile));
+    match spec.levels.get(number as usize) {
+        Some(native) => Some(of_file(native, number, tile)),
+        None => coarser(spec, tile, number),
     }
+}
+
+/// A level that the file does not have.
+fn coarser(spec: &ImageSpec, tile: Size, number: u32) -> Option<Level> {
     let native = (spec.levels.len() as u32).checked_sub(1)?;
     let mut level = of_file(&spec.levels[native as usize], native, tile);
     if !matches!(level.source, Source::Pass { .. }) {
@@ -79,6 +86,7 @@ pub(crate) fn level(spec: &ImageSpec, tile: Size, number: u32) -> Option<Level> 
     Some(level)
 }
 
+#[inline(always)]
 fn of_file(level: &LevelSpec, native: u32, tile: Size) -> Level {
     let (tile, source) = match level.access {
         Access::Pass => (tile, Source::Pass { native }),

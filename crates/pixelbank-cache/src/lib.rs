@@ -24,7 +24,7 @@
 //! Calls block; none of them holds a lock while a file is read or decoded. Not for pixels that change: a file that is
 //! rewritten is seen once it is [invalidated](Cache::invalidate), or [looked for](Cache::invalidate_changed); with the feature
 //! `watch`, a `Watch` on its folder does the former.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod cache;
 mod color;

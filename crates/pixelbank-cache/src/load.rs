@@ -17,7 +17,7 @@ use crate::pass::EachTile;
 use crate::pyramid::halve_rows;
 use crate::readers::Reader;
 use crate::spill::LevelKey;
-use crate::store::{Tile, TileKey};
+use crate::store::{Shape, Spot, Tile, TileKey};
 use crate::{Error, stats};
 
 /// Tiles that are decoded together: one, or a row of them.
@@ -38,6 +38,7 @@ pub(crate) struct Place<'a> {
 
 impl<'a> Place<'a> {
     /// `None` where the file has no such level.
+    #[inline(always)]
     pub fn new(file: &'a Arc<File>, subimage: u32, level: u32) -> Option<Self> {
         let spec = file.specs.get(subimage as usize)?;
         Some(Self {
@@ -49,15 +50,21 @@ impl<'a> Place<'a> {
     }
 
     /// The tiles of the level, if that one is among them.
+    #[inline(always)]
     pub fn tile_grid(&self, column: u32, row: u32) -> Result<TileGrid, Error> {
         let grid = self.the_level.grid();
-        if column < grid.columns() && row < grid.rows() {
+        if grid.has(column, row) {
             return Ok(grid);
         }
-        Err(Error::BadRequest(format!(
+        Err(self.no_tile(column, row))
+    }
+
+    #[cold]
+    fn no_tile(&self, column: u32, row: u32) -> Error {
+        Error::BadRequest(format!(
             "no tile in column {column}, row {row} of {}",
             self.describe()
-        )))
+        ))
     }
 
     pub fn spec(&self) -> &'a ImageSpec {
@@ -74,6 +81,31 @@ impl<'a> Place<'a> {
             subimage: self.subimage,
             level: self.level,
             index,
+        }
+    }
+
+    /// The same, with where it is found.
+    #[inline]
+    pub fn spot(&self, index: u64) -> Spot<'a> {
+        Spot {
+            key: self.key(index),
+            seats: &self.file.seats,
+        }
+    }
+
+    /// A tile of the level: where it is found, and its size.
+    fn tile(&self, column: u32, row: u32) -> (Spot<'a>, Size) {
+        let grid = self.the_level.grid();
+        let spot = self.spot(grid.index(column, row));
+        (spot, grid.rect(column, row).size())
+    }
+
+    /// What there may be of tiles in the file, and in the level.
+    fn shape(&self) -> Shape {
+        Shape {
+            n_subimages: self.file.specs.len(),
+            n_levels: level::n_levels(self.spec(), self.file.tile),
+            n_tiles: self.the_level.grid().n_tiles(),
         }
     }
 
@@ -158,7 +190,7 @@ impl Inner {
         let level = place.the_level;
         let grid = level.grid();
         let index = grid.index(column, row);
-        if let Some(tile) = self.store.peek(&place.key(index)) {
+        if let Some(tile) = self.store.peek(&place.spot(index)) {
             return Ok(tile);
         }
         let columns = if let Source::Rows { .. } = level.source {
@@ -180,7 +212,7 @@ impl Inner {
                 // Somebody may have finished it between the look and the flight.
                 let kept: Option<Arc<[Tile]>> = columns
                     .clone()
-                    .map(|column| self.store.peek(&place.key(grid.index(column, row))))
+                    .map(|column| self.store.peek_surely(&place.spot(grid.index(column, row))))
                     .collect();
                 if let Some(tiles) = kept {
                     return Ok(tiles);
@@ -194,7 +226,7 @@ impl Inner {
                 let kept = columns.clone().zip(made.tiles).map(|(column, tile)| {
                     let index = grid.index(column, row);
                     self.count_made(place, index);
-                    self.store.insert(place.key(index), tile, nanos)
+                    self.store.insert(&place.spot(index), tile, nanos)
                 });
                 Ok(kept.collect())
             },
@@ -266,24 +298,33 @@ impl Inner {
             index,
         };
         let n_subimages = place.file.specs.len();
-        if place.file.made.note(at, n_subimages, &self.notes) {
+        let made = place.file.seats.get().map(|seats| &seats.made);
+        if made.is_some_and(|made| made.note(at, n_subimages, &self.notes)) {
             stats::add(&self.counters.tiles_remade, 1);
             stats::add(&place.file.counters.tiles_remade, 1);
         }
     }
 
-    /// Room for the tile at `rect`, which is zero as yet.
-    pub fn blank(&self, format: PixelFormat, size: Size, wait: &Wait) -> Result<Buffer, Error> {
-        let bytes = usize::try_from(format.image_bytes(size))
+    /// Room for a tile, which is zero as yet.
+    pub fn blank(
+        &self,
+        place: Place<'_>,
+        column: u32,
+        row: u32,
+        wait: &Wait,
+    ) -> Result<Buffer, Error> {
+        let (spot, size) = place.tile(column, row);
+        let bytes = usize::try_from(place.format().image_bytes(size))
             .map_err(|_| Error::BadRequest(format!("a tile of {size} is larger than memory")))?;
-        self.store.make_room(wait)?;
+        self.store.make_room(&spot, place.shape(), wait)?;
         Ok(self.tiles.buffer(bytes, wait)?)
     }
 
     /// The same, only from memory that nobody else keeps anything in.
-    pub fn blank_if_free(&self, format: PixelFormat, size: Size) -> Option<Buffer> {
-        let bytes = usize::try_from(format.image_bytes(size)).ok()?;
-        if !self.store.make_room_if_free() {
+    pub fn blank_if_free(&self, place: Place<'_>, column: u32, row: u32) -> Option<Buffer> {
+        let (spot, size) = place.tile(column, row);
+        let bytes = usize::try_from(place.format().image_bytes(size)).ok()?;
+        if !self.store.make_room_if_free(&spot, place.shape()) {
             return None;
         }
         let reservation = self.tiles.reserve_free(Buffer::footprint(bytes))?;
@@ -300,7 +341,10 @@ impl Inner {
         wait: &Wait,
     ) -> Result<Made, Error> {
         let (grid, format) = (place.the_level.grid(), place.format());
-        let rects: Vec<Rect> = columns.map(|column| grid.rect(column, row)).collect();
+        let rects: Vec<Rect> = columns
+            .clone()
+            .map(|column| grid.rect(column, row))
+            .collect();
         let (first, last) = (rects[0], rects[rects.len() - 1]);
         let rect = Rect {
             width: (last.right() - u64::from(first.x)) as u32,
@@ -318,9 +362,8 @@ impl Inner {
         let _working = self
             .working
             .reserve(reader.decoder.working_bytes(&region), wait)?;
-        let mut buffers: Vec<_> = rects
-            .iter()
-            .map(|rect| self.blank(format, rect.size(), wait))
+        let mut buffers: Vec<_> = columns
+            .map(|column| self.blank(place, column, row, wait))
             .collect::<Result<_, _>>()?;
         // What it costs to make them again does not include the wait for memory.
         let started = Instant::now();
@@ -419,7 +462,7 @@ impl Inner {
             )?;
         }
         let fine = View::packed(&fine, source.size(), format)?;
-        let mut buffer = self.blank(format, rect.size(), wait)?;
+        let mut buffer = self.blank(place, column, row, wait)?;
         let mut target = ViewMut::packed(&mut buffer, rect.size(), format)?;
         let started = Instant::now();
         for y in 0..rect.height {

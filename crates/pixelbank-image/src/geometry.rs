@@ -178,12 +178,14 @@ impl TileGrid {
     ///
     /// # Panics
     /// If `tile` is empty.
+    #[inline]
     pub const fn new(image: Size, tile: Size) -> Self {
         assert!(!tile.is_empty(), "a tile has at least one pixel");
         Self { image, tile }
     }
 
     /// Tiles in a row.
+    #[inline]
     pub const fn columns(self) -> u32 {
         self.image.width.div_ceil(self.tile.width)
     }
@@ -198,7 +200,16 @@ impl TileGrid {
         self.columns() as u64 * self.rows() as u64
     }
 
+    /// Whether there is a tile in `column` and `row`.
+    #[inline]
+    pub const fn has(self, column: u32, row: u32) -> bool {
+        // Where it would begin: a product is sooner there than a quotient.
+        (column as u64 * self.tile.width as u64) < self.image.width as u64
+            && (row as u64 * self.tile.height as u64) < self.image.height as u64
+    }
+
     /// The number of the tile in `column` and `row`.
+    #[inline]
     pub const fn index(self, column: u32, row: u32) -> u64 {
         row as u64 * self.columns() as u64 + column as u64
     }
@@ -237,6 +248,11 @@ mod tests {
             .sum();
         assert_eq!(covered, grid.image.pixels());
         assert_eq!(grid.rect(3, 2), Rect::new(768, 512, 232, 188));
+        let has = [(3, 2), (4, 2), (3, 3), (u32::MAX, 0), (0, u32::MAX)];
+        assert_eq!(
+            has.map(|(column, row)| grid.has(column, row)),
+            [true, false, false, false, false]
+        );
     }
 
     #[test]

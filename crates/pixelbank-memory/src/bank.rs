@@ -197,6 +197,12 @@ impl Bank {
         self.0.became_idle();
     }
 
+    /// Whether anybody waits for room: if not, nobody needs to be told of memory that became idle.
+    #[inline]
+    pub fn is_waited_for(&self) -> bool {
+        self.0.n_waiting.load(Ordering::SeqCst) > 0
+    }
+
     /// How many callers wait for room at this moment.
     pub fn waiting(&self) -> usize {
         self.0.state.lock().queues.iter().map(VecDeque::len).sum()

@@ -5,6 +5,13 @@
 
 #[path = "../flight.rs"]
 mod flight;
+mod seats;
+#[path = "../store"]
+#[allow(unsafe_code)]
+mod store {
+    pub mod marks;
+    pub mod seat;
+}
 mod sync;
 #[path = "../together"]
 mod together {

@@ -5,6 +5,13 @@ use std::ops::{Deref, DerefMut};
 use std::time::Instant;
 
 use loom::sync;
+pub(crate) use loom::sync::Arc;
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+
+/// Loom keeps the order of all that is `SeqCst` at fences alone.
+pub(crate) fn in_order() {
+    loom::sync::atomic::fence(Ordering::SeqCst);
+}
 
 #[derive(Debug)]
 pub(crate) struct Mutex<T>(sync::Mutex<T>);

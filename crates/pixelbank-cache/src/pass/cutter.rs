@@ -165,13 +165,13 @@ impl Cutter<'_> {
             let is_wanted = wanted.contains(key);
             let wait = Wait::at_most(PATIENCE).cancelled_by(&job.pass.cancel);
             let buffer = match keep {
-                _ if is_wanted => Some(cache.blank(format, rect.size(), &wait)),
+                _ if is_wanted => Some(cache.blank(place, column, stage.row, &wait)),
                 Keep::Memory => cache
-                    .blank(format, rect.size(), &Wait::never())
+                    .blank(place, column, stage.row, &Wait::never())
                     .ok()
                     .map(Ok),
                 Keep::Disk if stage.spill.is_none() => {
-                    cache.blank_if_free(format, rect.size()).map(Ok)
+                    cache.blank_if_free(place, column, stage.row).map(Ok)
                 }
                 Keep::Disk => None,
             };
@@ -180,7 +180,7 @@ impl Cutter<'_> {
                     ViewMut::packed(&mut buffer, rect.size(), format)?.copy_from(pixels)?;
                     cache.count_made(place, key.index);
                     let tile = Tile::new(&cache.bank, buffer, rect.size(), format);
-                    Some(Ok(cache.store.insert(*key, tile, nanos)))
+                    Some(Ok(cache.store.insert(&place.spot(key.index), tile, nanos)))
                 }
                 Some(Err(error)) => Some(Err(error)),
                 None => None,

@@ -107,7 +107,7 @@ impl Passes {
         loop {
             let mut missing = Vec::new();
             for wish in pending {
-                let found = match cache.store.peek(&wish.key) {
+                let found = match cache.store.peek(&place.spot(wish.key.index)) {
                     Some(tile) => Some(tile),
                     None => unspill(cache, place, wish.column, wish.row, wait)?,
                 };
@@ -157,10 +157,12 @@ impl Passes {
         }
         // A pass leaves this table after its tiles are in the store: one that ended since the caller looked there has
         // made them, and need not be run again.
-        if wishes
-            .iter()
-            .any(|wish| cache.store.peek(&wish.key).is_some())
-        {
+        if wishes.iter().any(|wish| {
+            cache
+                .store
+                .peek_surely(&place.spot(wish.key.index))
+                .is_some()
+        }) {
             return None;
         }
         let pass = Arc::new(Pass {
@@ -282,7 +284,7 @@ fn unspill(
     };
     let size = grid.rect(column, row).size();
     let started = Instant::now();
-    let mut buffer = cache.blank(place.format(), size, wait)?;
+    let mut buffer = cache.blank(place, column, row, wait)?;
     // A disk that fails costs a decode, no more.
     if spill.read(index, &mut buffer).is_err() {
         return Ok(None);
@@ -290,7 +292,7 @@ fn unspill(
     stats::add(&cache.counters.tiles_unspilled, 1);
     let tile = Tile::new(&cache.bank, buffer, size, place.format());
     Ok(Some(cache.store.insert(
-        place.key(index),
+        &place.spot(index),
         tile,
         started.elapsed().as_nanos() as u64,
     )))

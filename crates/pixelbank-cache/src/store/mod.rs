@@ -1,14 +1,20 @@
-//! The tiles in memory: an index in shards to find them by, and one order to evict them by.
+//! The tiles in memory: seats of each file to find them in, and one order to evict them by.
 //!
 //! There is no capacity here: tiles stay until the bank wants their bytes back, and a tile that somebody holds is passed
-//! over. A hit takes the lock of one shard and writes into the tile; the order, behind a lock of its own, reads it there
-//! when something has to go. Where both locks are taken, the order's comes first.
+//! over. A hit takes no lock: it marks the tile in the seat as held, and notes there that it was used; the order, behind a
+//! lock, reads that when something has to go. Tiles are put into seats and taken out of them under that lock alone.
 
 mod ghosts;
+#[allow(unsafe_code)]
+mod marks;
 mod order;
 mod policy;
 mod room;
+#[allow(unsafe_code)]
+mod seat;
+mod seats;
 mod shelf;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -16,24 +22,29 @@ mod worth;
 
 use std::fmt;
 use std::hash::BuildHasher;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::{DefaultHashBuilder, HashMap};
 use pixelbank_memory::sync::Mutex;
 use pixelbank_memory::{Account, Error, Holder, Idle, Reclaim, Reservation, Wait};
 
+use self::marks::Marked;
 use self::order::Order;
 pub use self::policy::Policy;
 use self::room::Room;
+pub(crate) use self::seats::{Seats, Shape, Spot};
 use self::shelf::Entry;
+use self::tally::Tally;
 pub use self::tile::Tile;
 pub(crate) use self::tile::TileKey;
 use self::tile::{HANDLES_OF_STORE, Pixels};
 
 /// All tiles of one cache.
 pub(crate) struct Store {
-    shards: Box<[Apart<Mutex<Shard>>]>,
+    /// The seats of files that have any, for files that get another description.
+    seats: Mutex<HashMap<u64, Weak<Seats>>>,
+    tally: Tally,
     hasher: DefaultHashBuilder,
     /// What the order's clock showed last.
     tick: Apart<AtomicU64>,
@@ -49,15 +60,6 @@ pub(crate) struct Store {
 #[repr(align(128))]
 struct Apart<T>(T);
 
-#[derive(Default)]
-struct Shard {
-    table: HashTable<(TileKey, Arc<Pixels>)>,
-    /// Tiles found here that the order does not know of yet.
-    uses: u64,
-    /// Those of them, and of all before, that a caller of the cache had asked for.
-    hits: u64,
-}
-
 /// The part of all bytes that is freed at once.
 const SPARE: u64 = 1024;
 
@@ -68,12 +70,9 @@ const EVICTED_AT_ONCE: usize = 1;
 impl Store {
     /// An empty store, whose tables are paid for through `holder`.
     pub fn new(policy: Policy, holder: Holder) -> Self {
-        // Enough that threads seldom meet; a power of two, so that a hash picks one by its upper bits.
-        let n = (std::thread::available_parallelism().map_or(4, usize::from) * 8)
-            .next_power_of_two()
-            .clamp(64, 512);
         Self {
-            shards: (0..n).map(|_| Apart(Mutex::default())).collect(),
+            seats: Mutex::default(),
+            tally: Tally::new(),
             hasher: DefaultHashBuilder::default(),
             tick: Apart(AtomicU64::new(0)),
             order: Apart(Mutex::new(Order::new(policy))),
@@ -85,14 +84,58 @@ impl Store {
         }
     }
 
-    /// Pays for what it takes to keep another tile, beside its pixels. To be called without a lock held.
-    pub fn make_room(&self, wait: &Wait) -> Result<(), Error> {
-        self.room.ensure(self.n_tiles.load(Ordering::Relaxed), wait)
+    /// Pays for what it takes to keep the tile, beside its pixels. To be called without a lock held.
+    pub fn make_room(&self, spot: &Spot<'_>, shape: Shape, wait: &Wait) -> Result<(), Error> {
+        let n_tiles = self.n_tiles.load(Ordering::Relaxed);
+        self.room.ensure(n_tiles, wait)?;
+        self.make_seat(spot, shape, |bytes| self.room.reserve(bytes, wait))
     }
 
     /// The same, only from memory that nobody else keeps anything in.
-    pub fn make_room_if_free(&self) -> bool {
-        self.room.ensure_free(self.n_tiles.load(Ordering::Relaxed))
+    pub fn make_room_if_free(&self, spot: &Spot<'_>, shape: Shape) -> bool {
+        let n_tiles = self.n_tiles.load(Ordering::Relaxed);
+        let reserve = |bytes| self.room.reserve_free(bytes).ok_or(());
+        self.room.ensure_free(n_tiles) && self.make_seat(spot, shape, reserve).is_ok()
+    }
+
+    fn make_seat<E>(
+        &self,
+        spot: &Spot<'_>,
+        shape: Shape,
+        reserve: impl Fn(u64) -> Result<Reservation, E>,
+    ) -> Result<(), E> {
+        if self.seats_of(spot).is_none() {
+            let reservation = reserve(Seats::bytes(shape.n_subimages))?;
+            let mut all = self.seats.lock();
+            if all.len() == all.capacity() {
+                // What is left of files that are gone.
+                all.retain(|_, seats| seats.strong_count() > 0);
+            }
+            let known = all.get(&spot.key.file).and_then(Weak::upgrade);
+            let seats = known.unwrap_or_else(|| {
+                let seats = Seats::new(spot.key.file, shape.n_subimages, reservation);
+                let seats = Arc::new(seats);
+                all.insert(spot.key.file, Arc::downgrade(&seats));
+                seats
+            });
+            spot.seats.get_or_init(|| seats);
+        }
+        match self.seats_of(spot) {
+            Some(seats) => seats.make(&spot.key, shape, reserve),
+            None => Ok(()),
+        }
+    }
+
+    /// The seats of the file, which may have been there before this description of it.
+    #[inline]
+    fn seats_of<'a>(&self, spot: &Spot<'a>) -> Option<&'a Arc<Seats>> {
+        match spot.seats.get() {
+            Some(seats) => Some(seats),
+            None => {
+                let known = self.seats.lock().get(&spot.key.file)?.upgrade()?;
+                Some(spot.seats.get_or_init(|| known))
+            }
+        }
     }
 
     /// Drops the tables of a store without tiles, and what is remembered of those that were there; what was paid for them.
@@ -101,63 +144,63 @@ impl Store {
             return Vec::new();
         }
         order.drop_tables();
-        for shard in &self.shards {
-            shard.0.lock().table = HashTable::new();
-        }
         self.room.empty()
     }
 
-    #[inline]
-    fn shard(&self, hash: u64) -> &Mutex<Shard> {
-        // The table inside uses the low bits for its buckets and the top seven for its tags.
-        &self.shards[(hash >> 40) as usize & (self.shards.len() - 1)].0
-    }
-
     /// The tile, asked for by a caller of the cache, which is a hit where it is here.
-    #[inline]
-    pub fn get(&self, key: &TileKey) -> Option<Tile> {
-        self.find(key, 1)
+    #[inline(always)]
+    pub fn get(&self, spot: &Spot<'_>) -> Option<Tile> {
+        self.find(spot, 1)
     }
 
     /// The tile, for the cache's own use: to make others from it, or to look again.
-    pub fn peek(&self, key: &TileKey) -> Option<Tile> {
-        self.find(key, 0)
+    pub fn peek(&self, spot: &Spot<'_>) -> Option<Tile> {
+        self.find(spot, 0)
     }
 
-    #[inline]
-    fn find(&self, key: &TileKey, hits: u64) -> Option<Tile> {
-        let hash = self.hasher.hash_one(key);
-        let tick = self.tick.0.load(Ordering::Relaxed);
-        let mut shard = self.shard(hash).lock();
-        let (_, pixels) = shard.table.find(hash, |(found, _)| found == key)?;
-        pixels.touch(tick);
-        let tile = Tile(Arc::clone(pixels));
-        shard.uses += 1;
-        shard.hits += hits;
-        Some(tile)
+    /// The same, final: without the lock, a tile that was to be evicted and is held after all may be missed.
+    pub fn peek_surely(&self, spot: &Spot<'_>) -> Option<Tile> {
+        self.peek(spot).or_else(|| {
+            let _order = self.order.0.lock();
+            self.peek(spot)
+        })
     }
 
-    /// Keeps `tile`, which took `cost_nanos` to make. Where the key is there already, the older one stays and is returned.
-    pub fn insert(&self, key: TileKey, tile: Tile, cost_nanos: u64) -> Tile {
-        let hash = self.hasher.hash_one(key);
-        let pixels = Arc::clone(&tile.0);
+    // In one piece with the caller: what is handed on in memory is waited for.
+    #[inline(always)]
+    fn find(&self, spot: &Spot<'_>, hits: u64) -> Option<Tile> {
+        let seat = self.seats_of(spot)?.seat(&spot.key)?;
+        let marks = Pixels::of_this_thread();
+        let pixels = seat.get(marks)?;
+        pixels.touch(self.tick.0.load(Ordering::Relaxed));
+        let thread = marks.map_or(usize::MAX, |marks| marks.number);
+        self.tally.found(thread, hits);
+        Some(Tile::from(pixels))
+    }
+
+    /// Keeps `tile`, which took `cost_nanos` to make and for which there is room. Where there is one already, the older one
+    /// stays and is returned.
+    pub fn insert(&self, spot: &Spot<'_>, tile: Tile, cost_nanos: u64) -> Tile {
+        let Some(seats) = self.seats_of(spot) else {
+            return tile;
+        };
+        let Some(seat) = seats.seat(&spot.key) else {
+            return tile;
+        };
+        let hash = self.hasher.hash_one(spot.key);
+        let pixels = tile.pixels.share();
         let bytes = pixels.bytes();
         let mut order = self.order.0.lock();
-        {
-            let mut shard = self.shard(hash).lock();
-            if let Some((_, pixels)) = shard.table.find(hash, |(found, _)| *found == key) {
-                return Tile(Arc::clone(pixels));
-            }
-            let uses = std::mem::take(&mut shard.uses);
-            self.tick.0.store(order.tick(uses), Ordering::Relaxed);
-            let hasher = &self.hasher;
-            shard
-                .table
-                .insert_unique(hash, (key, Arc::clone(&pixels)), |(key, _)| {
-                    hasher.hash_one(key)
-                });
+        if let Some(older) = seat.get(Pixels::of_this_thread()) {
+            return Tile::from(older);
         }
-        order.put(key, hash, pixels, cost_nanos);
+        self.tick
+            .0
+            .store(order.note_finds(&self.tally), Ordering::Relaxed);
+        order.put(seats, spot.key, hash, Arc::clone(&pixels), cost_nanos);
+        // Last: what can be found can be asked for.
+        let is_put = seat.put(pixels).is_ok();
+        debug_assert!(is_put, "tiles are put into seats under the lock alone");
         self.n_tiles
             .store(order.shelf.len() as u64, Ordering::Relaxed);
         self.price.store(order.price().to_bits(), Ordering::Relaxed);
@@ -166,20 +209,16 @@ impl Store {
         tile
     }
 
-    /// Takes a tile out of the index, so that it is not found any more; not where `only_idle` is set and somebody has it.
-    fn unlink(&self, entry: &Entry, only_idle: bool) -> bool {
-        let mut shard = self.shard(entry.hash).lock();
-        // Handles are cloned from the table under this lock only, so what is idle here stays so.
-        if only_idle && Arc::strong_count(&entry.pixels) > HANDLES_OF_STORE {
-            return false;
+    /// Takes a tile out of its seat, so that it is not found any more; not where `only_idle` is set and somebody has it.
+    fn unlink(entry: &Entry, only_idle: bool) -> bool {
+        match entry.seats.seat(&entry.key) {
+            Some(seat) if only_idle => seat.take_idle(&entry.pixels, HANDLES_OF_STORE),
+            Some(seat) => {
+                drop(seat.take());
+                true
+            }
+            None => true,
         }
-        if let Ok(found) = shard
-            .table
-            .find_entry(entry.hash, |(key, _)| *key == entry.key)
-        {
-            found.remove();
-        }
-        true
     }
 
     /// Drops every tile of `file`, or of all files; those that somebody holds live on with their holder. Takes time for
@@ -198,7 +237,7 @@ impl Store {
                 let Some(next) = next else { break true };
                 slot = next + 1;
                 if let Some(entry) = order.take(next) {
-                    self.unlink(&entry, false);
+                    Self::unlink(&entry, false);
                     gone.push(entry);
                 }
                 if gone.len() == BATCH {
@@ -219,7 +258,7 @@ impl Store {
     }
 
     pub fn hits(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.0.lock().hits).sum()
+        self.tally.hits()
     }
 
     pub fn evictions(&self) -> u64 {
@@ -250,7 +289,7 @@ impl Reclaim for Store {
             let mut batch = 0;
             let mut order = self.order.0.lock();
             while freed + batch < amount && gone.len() < EVICTED_AT_ONCE {
-                let Some(entry) = order.evict(&mut |entry| self.unlink(entry, true)) else {
+                let Some(entry) = order.evict(&mut |entry| Self::unlink(entry, true)) else {
                     break;
                 };
                 batch += entry.pixels.bytes();

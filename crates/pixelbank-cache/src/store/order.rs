@@ -6,7 +6,9 @@ use std::sync::atomic::Ordering;
 
 use super::ghosts::{self, Ghost, Ghosts};
 use super::policy::Policy;
+use super::seats::Seats;
 use super::shelf::{self, Entry, IN_WINDOW, Shelf};
+use super::tally::{Noted, Tally};
 use super::tile::{Pixels, TileKey};
 use super::worth::{Balance, Scale, cost_weight};
 
@@ -15,14 +17,13 @@ use super::worth::{Balance, Scale, cost_weight};
 const SAMPLE: usize = 16;
 
 /// What the tables of the store, and what a tile is beside its pixels, take for each tile, at most: vectors that double have
-/// up to twice what they hold, an index up to two and a quarter times.
+/// up to twice what they hold.
 pub(super) const BYTES_A_TILE: u64 = {
     let window = 2 * 2 * size_of::<(u32, u32)>();
-    let index = 9 * (size_of::<(TileKey, Arc<Pixels>)>() + 1) / 4;
     // An entry of the list of those without a slot, and one of the main part.
     let lists = 2 * 2 * size_of::<u32>();
     let tile = 3 * size_of::<usize>() + size_of::<Pixels>();
-    (shelf::BYTES_A_TILE + window + index + lists + ghosts::BYTES_A_TILE + tile) as u64
+    (shelf::BYTES_A_TILE + window + lists + ghosts::BYTES_A_TILE + tile) as u64
 };
 
 /// Takes a tile out of reach of those who look for it, unless somebody has it; then it stays, and this says `false`.
@@ -30,8 +31,7 @@ pub(super) type Unlink<'a> = dyn FnMut(&Entry) -> bool + 'a;
 
 /// All tiles in the order of eviction, behind one lock that a hit does not take.
 ///
-/// One order for all shards of the index: with one for each, small stores lost hits, as the shards of a thousand tiles hold
-/// some dozens each.
+/// One for all of them: with several, each for some of the tiles, small stores lost hits.
 pub(super) struct Order {
     policy: Policy,
     pub shelf: Shelf,
@@ -50,6 +50,7 @@ pub(super) struct Order {
     balance: Balance,
     costs: Costs,
     tick: u64,
+    noted: Noted,
     random: u64,
 }
 
@@ -94,6 +95,7 @@ impl Order {
             balance: Balance::new(),
             costs: Costs::default(),
             tick: 0,
+            noted: Noted::new(),
             random: 0x9e37_79b9_7f4a_7c15,
         }
     }
@@ -118,10 +120,10 @@ impl Order {
             + self.ghosts.table_bytes()
     }
 
-    /// What the clock shows to those who use tiles. It goes on when enough has happened for it to make a difference, so
-    /// that they seldom find it changed.
-    pub fn tick(&mut self, hits: u64) -> u64 {
-        self.balance.requests += hits + 1;
+    /// Takes note of tiles that were found, and of one that was not. Says what the clock shows to those who use tiles: it
+    /// goes on when enough has happened for it to make a difference, so that they seldom find it changed.
+    pub fn note_finds(&mut self, tally: &Tally) -> u64 {
+        self.balance.requests += self.noted.next(tally) + 1;
         let step = match self.policy {
             Policy::Adaptive => self.shelf.len() as u64 / 64,
             Policy::Lru => 1,
@@ -139,11 +141,19 @@ impl Order {
     }
 
     /// Takes a tile in that took `cost_nanos` to make.
-    pub fn put(&mut self, key: TileKey, hash: u64, pixels: Arc<Pixels>, cost_nanos: u64) {
+    pub fn put(
+        &mut self,
+        seats: &Arc<Seats>,
+        key: TileKey,
+        hash: u64,
+        pixels: Arc<Pixels>,
+        cost_nanos: u64,
+    ) {
         let bytes = pixels.bytes();
         let now = self.balance.requests;
         let mut entry = Entry {
             pixels,
+            seats: Arc::clone(seats),
             key,
             hash,
             score: 0.0,

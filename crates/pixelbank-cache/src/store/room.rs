@@ -39,6 +39,16 @@ impl Room {
         self.grow(n_tiles, free).is_ok()
     }
 
+    /// Pays for something of which the holder keeps account itself.
+    pub fn reserve(&self, bytes: u64, wait: &Wait) -> Result<Reservation, Error> {
+        self.holder.reserve(bytes, wait)
+    }
+
+    /// The same, from memory that nobody else keeps anything in.
+    pub fn reserve_free(&self, bytes: u64) -> Option<Reservation> {
+        self.holder.reserve_free(bytes)
+    }
+
     fn grow<E>(
         &self,
         n_tiles: u64,

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use hashbrown::hash_map;
 
+use super::seats::Seats;
 use super::tile::{HANDLES_OF_STORE, Pixels, TileKey};
 
 /// A tile in memory, as eviction sees it.
 pub(super) struct Entry {
     pub pixels: Arc<Pixels>,
+    /// Those of its file.
+    pub seats: Arc<Seats>,
     pub key: TileKey,
     pub hash: u64,
     /// Uses, faded to the moment `last_use`. The request that brought a tile in counts only once it has left the window:
@@ -26,7 +29,7 @@ pub(super) struct Entry {
 pub(super) const IN_WINDOW: u32 = u32::MAX;
 
 impl Entry {
-    /// Whether nobody but the store has a handle, as far as can be seen without the lock under which they are given out.
+    /// Whether nobody but the store has a handle that is counted. Those that are marked are looked for when it goes.
     pub fn is_idle(&self) -> bool {
         Arc::strong_count(&self.pixels) <= HANDLES_OF_STORE
     }

@@ -1,17 +1,59 @@
+use std::sync::OnceLock;
+
 use pixelbank_image::{PixelFormat, Size};
 use pixelbank_memory::{Bank, Wait};
 
 use super::*;
 
 fn bank() -> Bank {
-    Bank::builder().host_bytes(1 << 20).build().unwrap()
+    Bank::builder().host_bytes(64 << 20).build().unwrap()
 }
 
-fn store(bank: &Bank, policy: Policy) -> Store {
-    Store::new(
+/// A store whose files are described anew for each call, so that nothing but their tiles keeps their seats.
+struct Kept(Store);
+
+impl std::ops::Deref for Kept {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.0
+    }
+}
+
+impl Kept {
+    fn get(&self, key: &TileKey) -> Option<Tile> {
+        self.0.get(&Spot {
+            key: *key,
+            seats: &OnceLock::new(),
+        })
+    }
+
+    fn insert(&self, key: TileKey, tile: Tile, cost_nanos: u64) -> Tile {
+        let seats = OnceLock::new();
+        let spot = Spot { key, seats: &seats };
+        let shape = Shape {
+            n_subimages: 1,
+            n_levels: 1,
+            n_tiles: 1 << 18,
+        };
+        self.0.make_room(&spot, shape, &Wait::never()).unwrap();
+        self.0.insert(&spot, tile, cost_nanos)
+    }
+}
+
+fn store(bank: &Bank, policy: Policy) -> Kept {
+    Kept(Store::new(
         policy,
         bank.holder(Account::Descriptors, "tile index", "test"),
-    )
+    ))
+}
+
+/// Of an account, what is on the books.
+fn booked(bank: &Bank, account: Account) -> u64 {
+    let ledger = bank.ledger();
+    let mut rows = ledger.accounts.iter();
+    rows.find(|row| row.account == account)
+        .map_or(0, |row| row.live_bytes)
 }
 
 fn key(index: u64) -> TileKey {
@@ -107,15 +149,15 @@ fn the_first_of_two_equal_tiles_stays() {
     let store = store(&bank, Policy::Adaptive);
     let first = store.insert(key(1), tile(&bank), 1);
     let second = store.insert(key(1), tile(&bank), 1);
-    assert!(Arc::ptr_eq(&first.0, &second.0));
+    assert!(Arc::ptr_eq(&first.pixels.share(), &second.pixels.share()));
     drop((first, second));
-    assert_eq!(bank.ledger().host.live_bytes, 1024);
+    assert_eq!(booked(&bank, Account::Tiles), 1024);
 }
 
 /// Two of the tiles of file 0 stand between a thousand of others; removing it looks at those two and no more.
 #[test]
 fn removing_a_file_takes_time_for_its_own_tiles_only() {
-    let bank = Bank::builder().host_bytes(64 << 20).build().unwrap();
+    let bank = bank();
     let store = store(&bank, Policy::Adaptive);
     let key = |file, index| TileKey {
         file,
@@ -148,8 +190,8 @@ fn removing_a_file_takes_time_for_its_own_tiles_only() {
 }
 
 /// A store that is asked for `requests` (key, what making it costs) and has room for `room` tiles of 1 KiB; the hits.
-fn replay(policy: Policy, room: u64, requests: impl Iterator<Item = (u64, u64)>) -> (u64, Store) {
-    let bank = Bank::builder().host_bytes(64 << 20).build().unwrap();
+fn replay(policy: Policy, room: u64, requests: impl Iterator<Item = (u64, u64)>) -> (u64, Kept) {
+    let bank = bank();
     let store = store(&bank, policy);
     let mut hits = 0;
     for (index, nanos) in requests {
@@ -178,18 +220,9 @@ fn the_least_recently_used_goes_first_where_that_is_asked_for() {
         store.insert(key(100 + i), tile(&bank), 1);
     }
     let there = || -> Vec<u64> {
-        let shards = store.shards.iter();
-        let mut found: Vec<u64> = shards
-            .flat_map(|shard| {
-                shard
-                    .0
-                    .lock()
-                    .table
-                    .iter()
-                    .map(|(key, _)| key.index)
-                    .collect::<Vec<_>>()
-            })
-            .collect();
+        let order = store.order.0.lock();
+        let entries = (0..order.shelf.n_slots()).filter_map(|slot| order.shelf.get(slot));
+        let mut found: Vec<u64> = entries.map(|entry| entry.key.index).collect();
         found.sort_unstable();
         found
     };
@@ -322,35 +355,127 @@ fn hit_ratios_are_above_those_of_a_well_kept_cache() {
 
 #[test]
 fn the_tables_are_paid_for_as_they_grow_and_go_with_the_last_tile() {
-    let bank = Bank::builder().host_bytes(64 << 20).build().unwrap();
+    let bank = bank();
     let store = store(&bank, Policy::Adaptive);
-    let on_the_books = || {
-        let ledger = bank.ledger();
-        let row = ledger.types.iter().find(|row| row.kind == "tile index");
-        row.map_or(0, |row| row.live_bytes)
+    let for_seats = |store: &Store| -> u64 {
+        let all = store.seats.lock();
+        all.values()
+            .filter_map(Weak::upgrade)
+            .map(|seats| seats.booked())
+            .sum()
     };
+    let on_the_books = || booked(&bank, Account::Descriptors);
     for i in 0..20_000 {
-        store.make_room(&Wait::never()).unwrap();
         store.insert(key(i), tile(&bank), 1);
         // Tiles that went leave ghosts behind.
         if i % 3 == 0 {
             store.reclaim(1024);
         }
-        let tables = store
-            .shards
-            .iter()
-            .map(|shard| shard.0.lock().table.allocation_size());
         let n_tiles = store.n_tiles.load(Ordering::Relaxed);
         let beside = n_tiles as usize * size_of::<Pixels>();
-        let allocated = tables.sum::<usize>() + store.order.0.lock().table_bytes() + beside;
+        let allocated = (store.order.0.lock().table_bytes() + beside) as u64;
+        let paid = on_the_books() - for_seats(&store);
         assert!(
-            allocated as u64 <= on_the_books(),
-            "{n_tiles} tiles: {allocated} bytes, {} of them paid for",
-            on_the_books()
+            allocated <= paid,
+            "{n_tiles} tiles: {allocated} bytes, {paid} paid for"
         );
     }
-    assert!(on_the_books() < 2 * 13_334 * 500, "{}", on_the_books());
+    let seats = for_seats(&store);
+    // Three files, and a seat for every tile, in blocks.
+    let blocks = 3 * ((1 << 18) / 64 * 24 + 2000) + 3 * (20_000 / 64 + 1) * (64 * 8 + 24);
+    assert!(seats > 20_000 * 8 && seats <= blocks, "{seats} of {blocks}");
+    let paid = on_the_books() - seats;
+    assert!(paid < 2 * 13_334 * 400, "{paid}");
     store.reclaim(u64::MAX);
     assert_eq!(bank.ledger().host.live_bytes, 0);
     assert_eq!(store.order.0.lock().table_bytes(), 0);
+}
+
+/// A tile whose every byte tells which it is.
+fn told(bank: &Bank, index: u64) -> Tile {
+    let mut buffer = bank
+        .holder(Account::Tiles, "tile", "test")
+        .buffer(1024, &Wait::never())
+        .unwrap();
+    buffer.fill((index % 251) as u8);
+    Tile::new(bank, buffer, Size::new(32, 32), PixelFormat::GRAY8)
+}
+
+/// Threads find tiles, more of them at once than they have marks, clone them and hand them to each other, while tiles are
+/// evicted and removed under their hands.
+#[test]
+fn what_is_held_stays_good_whatever_happens_to_the_store() {
+    const THREADS: u64 = 6;
+    const TILES: u64 = 60;
+    for policy in Policy::ALL {
+        let bank = bank();
+        let store = store(&bank, policy);
+        let handed_on = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let (store, bank, handed_on) = (&store, &bank, &handed_on);
+                scope.spawn(move || {
+                    let mut random = thread.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                    let mut next = move || {
+                        random ^= random << 13;
+                        random ^= random >> 7;
+                        random ^= random << 17;
+                        random >> 20
+                    };
+                    let mut held: Vec<(u64, Tile)> = Vec::new();
+                    for _ in 0..20_000 {
+                        let index = next() % TILES;
+                        match next() % 8 {
+                            0..4 => {
+                                let found = store.get(&key(index));
+                                let tile = found.unwrap_or_else(|| {
+                                    store.insert(key(index), told(bank, index), 1)
+                                });
+                                held.push((index, tile));
+                            }
+                            4 => held.extend(held.first().cloned()),
+                            5 => handed_on.lock().extend(held.pop()),
+                            6 => held.extend(handed_on.lock().pop()),
+                            _ if next() % 16 == 0 => store.remove(Some(index % 3)),
+                            _ => drop(store.reclaim(1024 * (next() % 8))),
+                        }
+                        for (index, tile) in &held {
+                            let told = [(index % 251) as u8; 32];
+                            assert!(tile.view().rows().all(|row| row == told), "{index}");
+                        }
+                        if held.len() as u64 > next() % 20 {
+                            held.clear();
+                        }
+                    }
+                });
+            }
+        });
+        handed_on.lock().clear();
+        store.remove(None);
+        assert_eq!(bank.ledger().host.live_bytes, 0);
+    }
+}
+
+#[test]
+fn threads_that_end_leave_their_marks_to_the_next() {
+    let bank = bank();
+    let store = store(&bank, Policy::Adaptive);
+    store.insert(key(1), tile(&bank), 1);
+    for _ in 0..500 {
+        let found = std::thread::scope(|scope| {
+            let pair = [(); 2].map(|()| scope.spawn(|| store.get(&key(1))));
+            pair.map(|thread| thread.join().unwrap())
+        });
+        assert!(found.iter().all(Option::is_some));
+        assert_eq!(
+            store.reclaim(u64::MAX),
+            0,
+            "it is held, by threads that are no more"
+        );
+    }
+    assert_eq!(store.hits(), 1000);
+    // Two at a time, the thread of the test, and as many again that end while their successors begin.
+    let marks = Pixels::registry().len();
+    assert!(marks <= 8, "marks of {marks} threads");
+    assert_eq!(store.reclaim(u64::MAX), 1024);
 }
