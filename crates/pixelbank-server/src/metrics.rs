@@ -13,7 +13,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Metric, Registry};
 
 use crate::encoded::EncodedStats;
 use crate::library::ScanState;
@@ -113,8 +113,7 @@ fn latency_buckets() -> Histogram {
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("pixelbank");
-        let requests = Family::default();
-        registry.register("requests", "Requests answered", requests.clone());
+        let requests = add(&mut registry, "requests", "Requests answered");
         let seconds = Family::new_with_constructor(latency_buckets as fn() -> Histogram);
         registry.register(
             "request_seconds",
@@ -130,112 +129,87 @@ impl Default for Metrics {
     }
 }
 
+/// A new metric, which the registry has a handle of as well.
+fn add<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
+    let metric = M::default();
+    registry.register(name, help, metric.clone());
+    metric
+}
+
 impl Reading {
     fn new(mut registry: Registry) -> Self {
-        let mut amount = |name: &str, help: &str| {
-            let gauge = Amount::default();
-            registry.register(name, help, gauge.clone());
-            gauge
-        };
-        let resident_bytes = amount("resident_bytes", "Resident size of the process");
-        let unaccounted_bytes = amount(
-            "unaccounted_bytes",
-            "Resident size less what the ledger holds",
-        );
-        let file_bytes = amount(
-            "file_bytes",
-            "Resident pages of mapped files, and shared ones",
-        );
-        let allocator_bytes = amount("allocator_bytes", "What the allocator keeps unused");
-        let unclassified_bytes = amount("unclassified_bytes", "What is left of the resident size");
-        let encoded_entries = amount("encoded_entries", "Answers kept in encoded form");
-        let images_found = amount("images_found", "Images listed");
-        let images_indexed = amount("images_indexed", "Images whose header has been read");
-        let is_scanning = amount("scanning", "1 while the folder is being scanned");
-        let mut counter = |name: &str, help: &str| {
-            let counter = Counter::default();
-            registry.register(name, help, counter.clone());
-            counter
-        };
-        let encoded_hits = counter("encoded_hits", "Answers found in encoded form");
-        let encoded_misses = counter("encoded_misses", "Answers not found in encoded form");
-        let encoded_evictions = counter("encoded_evictions", "Answers dropped to make room");
-        let mut by_account = |name: &str, help: &str| {
-            let family = Family::<AccountLabels, Amount>::default();
-            registry.register(name, help, family.clone());
-            family
-        };
-        let account_bytes = by_account("account_bytes", "Host memory reserved, by account");
-        let account_peak_bytes = by_account(
-            "account_peak_bytes",
-            "The most host memory reserved at once, by account",
-        );
-        let mut by_type = |name: &str, what: &str| {
-            let family = Family::<TypeLabels, Amount>::default();
-            registry.register(
-                name,
-                format!("{what}, by account, type and owner"),
-                family.clone(),
-            );
-            family
-        };
-        let type_bytes = by_type("type_bytes", "Bytes (or files) reserved");
-        let type_count = by_type("type_count", "Objects");
-        let type_peak = by_type("type_peak", "The most bytes (or files) reserved at once");
-        let type_wasted = by_type("type_wasted", "Reserved bytes that serve for nothing");
-        let image_cache = Family::default();
-        registry.register(
-            "image_cache",
-            "What the image cache did: tiles, files, bytes or nanoseconds",
-            image_cache.clone(),
-        );
-        let mut by_resource = |name: &str, help: &str| {
-            let family = Family::<ResourceLabels, Amount>::default();
-            registry.register(name, help, family.clone());
-            family
-        };
-        let limit = by_resource("budget_limit", "Limit of the budget: bytes, or files");
-        let live = by_resource("budget_live", "Reserved now: bytes, or files");
-        let peak = by_resource("budget_peak", "The most reserved at once: bytes, or files");
-        let idle = by_resource(
-            "budget_idle",
-            "Reserved, and could be reclaimed: bytes, or files",
-        );
-        let mut count_by_resource = |name: &str, help: &str| {
-            let family = Family::<ResourceLabels, Counter>::default();
-            registry.register(name, help, family.clone());
-            family
-        };
+        let to = &mut registry;
         Self {
-            limit,
-            live,
-            peak,
-            idle,
-            overdrafts: count_by_resource(
+            account_bytes: add(to, "account_bytes", "Host memory reserved, by account"),
+            account_peak_bytes: add(
+                to,
+                "account_peak_bytes",
+                "The most host memory reserved at once, by account",
+            ),
+            type_bytes: add(
+                to,
+                "type_bytes",
+                "Bytes (or files) reserved, by account, type and owner",
+            ),
+            type_count: add(to, "type_count", "Objects, by account, type and owner"),
+            type_peak: add(
+                to,
+                "type_peak",
+                "The most bytes (or files) reserved at once, by account, type and owner",
+            ),
+            type_wasted: add(
+                to,
+                "type_wasted",
+                "Reserved bytes that serve for nothing, by account, type and owner",
+            ),
+            limit: add(to, "budget_limit", "Limit of the budget: bytes, or files"),
+            live: add(to, "budget_live", "Reserved now: bytes, or files"),
+            peak: add(
+                to,
+                "budget_peak",
+                "The most reserved at once: bytes, or files",
+            ),
+            idle: add(
+                to,
+                "budget_idle",
+                "Reserved, and could be reclaimed: bytes, or files",
+            ),
+            overdrafts: add(
+                to,
                 "budget_overdrafts",
                 "Reservations that went beyond the limit",
             ),
-            refusals: count_by_resource("budget_refusals", "Reservations that were refused"),
+            refusals: add(to, "budget_refusals", "Reservations that were refused"),
+            resident_bytes: add(to, "resident_bytes", "Resident size of the process"),
+            unaccounted_bytes: add(
+                to,
+                "unaccounted_bytes",
+                "Resident size less what the ledger holds",
+            ),
+            file_bytes: add(
+                to,
+                "file_bytes",
+                "Resident pages of mapped files, and shared ones",
+            ),
+            allocator_bytes: add(to, "allocator_bytes", "What the allocator keeps unused"),
+            unclassified_bytes: add(
+                to,
+                "unclassified_bytes",
+                "What is left of the resident size",
+            ),
+            image_cache: add(
+                to,
+                "image_cache",
+                "What the image cache did: tiles, files, bytes or nanoseconds",
+            ),
+            encoded_entries: add(to, "encoded_entries", "Answers kept in encoded form"),
+            encoded_hits: add(to, "encoded_hits", "Answers found in encoded form"),
+            encoded_misses: add(to, "encoded_misses", "Answers not found in encoded form"),
+            encoded_evictions: add(to, "encoded_evictions", "Answers dropped to make room"),
+            images_found: add(to, "images_found", "Images listed"),
+            images_indexed: add(to, "images_indexed", "Images whose header has been read"),
+            is_scanning: add(to, "scanning", "1 while the folder is being scanned"),
             registry,
-            account_bytes,
-            account_peak_bytes,
-            type_bytes,
-            type_count,
-            type_peak,
-            type_wasted,
-            resident_bytes,
-            unaccounted_bytes,
-            file_bytes,
-            allocator_bytes,
-            unclassified_bytes,
-            image_cache,
-            encoded_entries,
-            encoded_hits,
-            encoded_misses,
-            encoded_evictions,
-            images_found,
-            images_indexed,
-            is_scanning,
         }
     }
 

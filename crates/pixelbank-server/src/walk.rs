@@ -73,14 +73,9 @@ fn list(
         }
         let step = if kind.is_dir() {
             join(folder, &name).map(Entry::Folder)
-        } else if kind.is_file()
-            && is_wanted(&name)
-            && let (Some(path), Ok(metadata)) = (join(folder, &name), entry.metadata())
-        {
-            Some(Entry::File(Found {
-                path: path.into_vec().into(),
-                identity: identity_of(&metadata),
-            }))
+        } else if kind.is_file() && is_wanted(&name) {
+            let metadata = entry.metadata().ok();
+            metadata.and_then(|metadata| found(folder, &name, &metadata))
         } else {
             None
         };
@@ -115,15 +110,9 @@ fn list_following(
         };
         let step = if metadata.is_dir() {
             join(folder, &name).map(Entry::Folder)
-        } else if metadata.is_file()
-            && is_wanted(&name)
-            && let Some(path) = join(folder, &name)
-        {
+        } else if metadata.is_file() && is_wanted(&name) {
             let metadata = cap_std::fs::Metadata::from_just_metadata(metadata);
-            Some(Entry::File(Found {
-                path: path.into_vec().into(),
-                identity: identity_of(&metadata),
-            }))
+            found(folder, &name, &metadata)
         } else {
             None
         };
@@ -132,6 +121,14 @@ fn list_following(
         }
     }
     Ok(ControlFlow::Continue(()))
+}
+
+/// A file of a folder; `None` where its path cannot be told.
+fn found(folder: &OsStr, name: &OsStr, metadata: &cap_std::fs::Metadata) -> Option<Entry> {
+    Some(Entry::File(Found {
+        path: join(folder, name)?.into_vec().into(),
+        identity: identity_of(metadata),
+    }))
 }
 
 fn is_hidden(name: &OsStr) -> bool {
