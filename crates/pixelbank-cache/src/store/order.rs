@@ -355,24 +355,38 @@ impl Order {
     fn poor_one(&mut self) -> Option<(u32, f32)> {
         let mut poorest: Option<(u32, f32)> = None;
         let mut n_idle = 0;
-        for n in 0..4 * SAMPLE {
-            let Some(slot) = self.pick() else { break };
-            if let Some(value) = self.value(slot) {
-                if n < 2 {
-                    self.balance.met(value);
-                }
-                if self.is_idle(slot) {
-                    n_idle += 1;
-                    if poorest.is_none_or(|(_, least)| value < least) {
-                        poorest = Some((slot, value));
+        for round in 0..4 {
+            for (n, slot) in self.pick_some().into_iter().enumerate() {
+                let Some(slot) = slot else { break };
+                if let Some(value) = self.value(slot) {
+                    if round == 0 && n < 2 {
+                        self.balance.met(value);
+                    }
+                    if self.is_idle(slot) {
+                        n_idle += 1;
+                        if poorest.is_none_or(|(_, least)| value < least) {
+                            poorest = Some((slot, value));
+                        }
                     }
                 }
-            }
-            if n_idle == SAMPLE {
-                break;
+                if n_idle == SAMPLE {
+                    return poorest;
+                }
             }
         }
         poorest
+    }
+
+    /// Some tiles of the main part. What they are judged by lies all over memory: it is asked for here, for all at once, and
+    /// is near by the time that each is looked at.
+    fn pick_some(&mut self) -> [Option<u32>; SAMPLE] {
+        let picked = std::array::from_fn(|_| self.pick());
+        let entries = picked.iter().flatten().map(|slot| self.shelf.get(*slot));
+        let uses = entries
+            .flatten()
+            .map(|entry| entry.pixels.uses.load(Ordering::Relaxed));
+        std::hint::black_box(uses.fold(0, u32::wrapping_add));
+        picked
     }
 
     /// Any tile of the main part.

@@ -96,7 +96,7 @@ impl Seats {
         let levels = subimage.get();
         let blocks = levels.and_then(|levels| levels.get(key.level as usize)?.get());
         // Two that make the same pay twice; it happens once in the life of a file.
-        let mut bytes = n_seats as usize * size_of::<Seat<Pixels>>() + size_of::<Reservation>();
+        let mut bytes = n_seats as usize * size_of::<Seat<Pixels>>() + 2 * size_of::<Reservation>();
         if blocks.is_none() {
             bytes += n_blocks as usize * size_of::<OnceLock<Block>>();
         }
