@@ -316,7 +316,7 @@ impl Inner {
         let (spot, size) = place.tile(column, row);
         let bytes = usize::try_from(place.format().image_bytes(size))
             .map_err(|_| Error::BadRequest(format!("a tile of {size} is larger than memory")))?;
-        self.store.make_room(&spot, place.shape(), wait)?;
+        self.store.make_room(&spot, || place.shape(), wait)?;
         Ok(self.tiles.buffer(bytes, wait)?)
     }
 
@@ -324,7 +324,7 @@ impl Inner {
     pub fn blank_if_free(&self, place: Place<'_>, column: u32, row: u32) -> Option<Buffer> {
         let (spot, size) = place.tile(column, row);
         let bytes = usize::try_from(place.format().image_bytes(size)).ok()?;
-        if !self.store.make_room_if_free(&spot, place.shape()) {
+        if !self.store.make_room_if_free(&spot, || place.shape()) {
             return None;
         }
         let reservation = self.tiles.reserve_free(Buffer::footprint(bytes))?;

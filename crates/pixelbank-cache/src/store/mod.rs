@@ -85,14 +85,19 @@ impl Store {
     }
 
     /// Pays for what it takes to keep the tile, beside its pixels. To be called without a lock held.
-    pub fn make_room(&self, spot: &Spot<'_>, shape: Shape, wait: &Wait) -> Result<(), Error> {
+    pub fn make_room(
+        &self,
+        spot: &Spot<'_>,
+        shape: impl FnOnce() -> Shape,
+        wait: &Wait,
+    ) -> Result<(), Error> {
         let n_tiles = self.n_tiles.load(Ordering::Relaxed);
         self.room.ensure(n_tiles, wait)?;
         self.make_seat(spot, shape, |bytes| self.room.reserve(bytes, wait))
     }
 
     /// The same, only from memory that nobody else keeps anything in.
-    pub fn make_room_if_free(&self, spot: &Spot<'_>, shape: Shape) -> bool {
+    pub fn make_room_if_free(&self, spot: &Spot<'_>, shape: impl FnOnce() -> Shape) -> bool {
         let n_tiles = self.n_tiles.load(Ordering::Relaxed);
         let reserve = |bytes| self.room.reserve_free(bytes).ok_or(());
         self.room.ensure_free(n_tiles) && self.make_seat(spot, shape, reserve).is_ok()
@@ -101,29 +106,38 @@ impl Store {
     fn make_seat<E>(
         &self,
         spot: &Spot<'_>,
-        shape: Shape,
+        shape: impl FnOnce() -> Shape,
         reserve: impl Fn(u64) -> Result<Reservation, E>,
     ) -> Result<(), E> {
-        if self.seats_of(spot).is_none() {
-            let reservation = reserve(Seats::bytes(shape.n_subimages))?;
-            let mut all = self.seats.lock();
-            if all.len() == all.capacity() {
-                // What is left of files that are gone.
-                all.retain(|_, seats| seats.strong_count() > 0);
-            }
-            let known = all.get(&spot.key.file).and_then(Weak::upgrade);
-            let seats = known.unwrap_or_else(|| {
+        let known = self.seats_of(spot);
+        if known.is_some_and(|seats| seats.seat(&spot.key).is_some()) {
+            return Ok(());
+        }
+        let shape = shape();
+        let seats = match known {
+            Some(seats) => seats,
+            None => {
+                let reservation = reserve(Seats::bytes(shape.n_subimages))?;
                 let seats = Seats::new(spot.key.file, shape.n_subimages, reservation);
-                let seats = Arc::new(seats);
-                all.insert(spot.key.file, Arc::downgrade(&seats));
-                seats
-            });
-            spot.seats.get_or_init(|| seats);
+                let seats = self.agree_on(Arc::new(seats));
+                spot.seats.get_or_init(|| seats)
+            }
+        };
+        seats.make(&spot.key, shape, reserve)
+    }
+
+    /// These seats, or those that somebody else has made for the same file.
+    fn agree_on(&self, new: Arc<Seats>) -> Arc<Seats> {
+        let mut all = self.seats.lock();
+        if let Some(known) = all.get(&new.file).and_then(Weak::upgrade) {
+            return known;
         }
-        match self.seats_of(spot) {
-            Some(seats) => seats.make(&spot.key, shape, reserve),
-            None => Ok(()),
+        if all.len() == all.capacity() {
+            // What is left of files that are gone.
+            all.retain(|_, seats| seats.strong_count() > 0);
         }
+        all.insert(new.file, Arc::downgrade(&new));
+        new
     }
 
     /// The seats of the file, which may have been there before this description of it.
