@@ -302,11 +302,13 @@ impl Local {
     /// Takes the oldest half of a set out. For the owner.
     #[cold]
     fn take_oldest(&self, set: &Set) -> Batch {
-        let mut by_age: [usize; WAYS] = std::array::from_fn(|way| way);
-        by_age.sort_unstable_by_key(|way| set.stamps[*way].load(Ordering::Relaxed));
+        // Read once: others may set them back meanwhile, and what is sorted by must stand still.
+        let mut by_age: [(u64, usize); WAYS] =
+            std::array::from_fn(|way| (set.stamps[way].load(Ordering::Relaxed), way));
+        by_age.sort_unstable();
         let oldest = by_age.into_iter().take(BATCH - 1);
         oldest
-            .filter_map(|way| {
+            .filter_map(|(_, way)| {
                 let object = set.take_back(way)?;
                 self.count_stolen(&object);
                 Some(object)
