@@ -5,7 +5,7 @@ use crate::components::gathered;
 use crate::edges::copies;
 use crate::measure::{length, minus, wide};
 use crate::mesh::{FaceArray, Vec3};
-use crate::table::{Table, position_key};
+use crate::table::{self, Table, position_key};
 use crate::{Books, Error, Mesh};
 
 /// What merging did.
@@ -100,6 +100,9 @@ impl Plan {
     }
 }
 
+/// Vertices that are looked for together, so that the processor waits for memory once for many.
+const N_AT_ONCE: usize = 256;
+
 impl Mesh {
     /// Makes one vertex of all in exactly the same place, and drops faces without three different corners. Positive and
     /// negative zero are the same place. The first of several stays, and the order.
@@ -140,11 +143,25 @@ impl Mesh {
         key: impl Fn(&Self, usize) -> [u32; N],
     ) -> Result<Merged, Error> {
         let mut plan = Plan::new(&self.books, self.n_vertices())?;
-        let mut table = Table::with_capacity(&self.books, 0)?;
-        for vertex in 0..self.n_vertices() {
-            let key_of = |number: u32| key(self, plan.old[number as usize] as usize);
-            let number = table.find_or_insert(key(self, vertex as usize), plan.n_kept, key_of)?;
-            plan.put(vertex, number);
+        let n = self.n_vertices();
+        // Files that know vertices have few of them twice; those that split them at seams have up to six for one.
+        let mut table = Table::with_capacity(&self.books, n as usize / 2)?;
+        let (mut hashes, mut scratch) = ([0; N_AT_ONCE], [0; N_AT_ONCE]);
+        for start in (0..n).step_by(N_AT_ONCE) {
+            let vertices = start..n.min(start + N_AT_ONCE as u32);
+            let hashes = &mut hashes[..vertices.len()];
+            for (hash, vertex) in hashes.iter_mut().zip(vertices.clone()) {
+                *hash = table::hash(key(self, vertex as usize), table.seeds());
+            }
+            let old = |number: u32| plan.old[number as usize] as usize;
+            let look = |number: u32| key(self, old(number))[0];
+            std::hint::black_box(table.look_ahead(hashes.iter().copied(), &mut scratch, look));
+            for (vertex, hash) in vertices.zip(&*hashes) {
+                let key_of = |number: u32| key(self, plan.old[number as usize] as usize);
+                let own = key(self, vertex as usize);
+                let number = table.find_or_insert_hashed(own, *hash, plan.n_kept, key_of)?;
+                plan.put(vertex, number);
+            }
         }
         drop(table);
         self.apply(plan)
