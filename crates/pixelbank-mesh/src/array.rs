@@ -69,8 +69,9 @@ impl<T> fmt::Debug for Array<T> {
 /// An array whose length is not known beforehand. It grows by pieces, so that nothing is copied and at most a piece is
 /// reserved in vain.
 pub(crate) struct Growing<T> {
-    /// The first [`MANY`] elements, by pieces of [`FEW`].
+    /// The first `n_small` elements, none or [`MANY`], by pieces of [`FEW`].
     small: Vec<Array<T>>,
+    n_small: usize,
     /// The others, by pieces of [`MANY`], which are mappings of their own and go back to the system at once.
     large: Vec<Array<T>>,
     len: usize,
@@ -85,8 +86,15 @@ const MANY: usize = 1 << MANY_BITS;
 
 impl<T: Pod> Growing<T> {
     pub(crate) fn new(books: &Books, kind: &str) -> Self {
+        Self::for_some(books, kind, 0)
+    }
+
+    /// Where some `len` elements are expected. Small pieces come from the allocator, which keeps some of them when they go:
+    /// what fills a large one has none.
+    pub(crate) fn for_some(books: &Books, kind: &str, len: usize) -> Self {
         Self {
             small: Vec::new(),
+            n_small: if len < MANY / 4 * 3 { MANY } else { 0 },
             large: Vec::new(),
             len: 0,
             holder: books.holder(kind),
@@ -98,20 +106,20 @@ impl<T: Pod> Growing<T> {
         self.len
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, index: usize) -> T {
-        if index < MANY {
+        if index < self.n_small {
             self.small[index >> FEW_BITS][index & (FEW - 1)]
         } else {
-            self.large[(index >> MANY_BITS) - 1][index & (MANY - 1)]
+            self.large[(index - self.n_small) >> MANY_BITS][index & (MANY - 1)]
         }
     }
 
     fn place(&mut self, index: usize) -> &mut T {
-        if index < MANY {
+        if index < self.n_small {
             &mut self.small[index >> FEW_BITS][index & (FEW - 1)]
         } else {
-            &mut self.large[(index >> MANY_BITS) - 1][index & (MANY - 1)]
+            &mut self.large[(index - self.n_small) >> MANY_BITS][index & (MANY - 1)]
         }
     }
 
@@ -149,16 +157,16 @@ impl<T: Pod> Growing<T> {
     /// The places from the next element's to the end of its piece, which is there.
     fn rest_of_piece(&mut self) -> &mut [T] {
         let index = self.len;
-        if index < MANY {
+        if index < self.n_small {
             &mut self.small[index >> FEW_BITS][index & (FEW - 1)..]
         } else {
-            &mut self.large[(index >> MANY_BITS) - 1][index & (MANY - 1)..]
+            &mut self.large[(index - self.n_small) >> MANY_BITS][index & (MANY - 1)..]
         }
     }
 
     #[cold]
     fn grow(&mut self) -> Result<(), Error> {
-        let (pieces, len) = if self.n_places() < MANY {
+        let (pieces, len) = if self.n_places() < self.n_small {
             (&mut self.small, FEW)
         } else {
             (&mut self.large, MANY)
@@ -170,6 +178,16 @@ impl<T: Pod> Growing<T> {
     /// Forgets the elements from `len` on, and keeps their pieces.
     pub(crate) fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
+    }
+
+    /// The elements, piece by piece.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = &[T]> {
+        let mut left = self.len;
+        self.small.iter().chain(&self.large).map(move |piece| {
+            let n = piece.len().min(left);
+            left -= n;
+            &piece[..n]
+        })
     }
 
     /// One flat array; the pieces go.

@@ -34,6 +34,7 @@
 
 mod array;
 mod books;
+mod both;
 mod components;
 mod edges;
 mod error;

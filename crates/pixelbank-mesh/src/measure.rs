@@ -50,6 +50,14 @@ impl Bounds {
         Some(bounds)
     }
 
+    /// Whether a point is within, or on the rim.
+    #[inline]
+    pub(crate) fn contain(&self, point: Vec3) -> bool {
+        (0..3).fold(true, |so_far, axis| {
+            so_far & (self.min[axis] <= point[axis]) & (point[axis] <= self.max[axis])
+        })
+    }
+
     /// Lengths of its sides.
     pub fn size(&self) -> Vec3 {
         [0, 1, 2].map(|axis| self.max[axis] - self.min[axis])

@@ -158,9 +158,19 @@ impl<const N: usize> Table<N> {
 
     /// The number of a key equal to `key`, if there is one.
     pub(crate) fn find(&self, key: [u32; N], at: impl Fn(u32) -> [u32; N]) -> Option<u32> {
+        self.find_hashed(key, hash(key, self.seeds), at)
+    }
+
+    /// As [`find`](Self::find), of a key whose hash is known.
+    #[inline]
+    pub(crate) fn find_hashed(
+        &self,
+        key: [u32; N],
+        hash: u64,
+        at: impl Fn(u32) -> [u32; N],
+    ) -> Option<u32> {
         let places: &[u32] = &self.places;
         let how = Places::of(places);
-        let hash = hash(key, self.seeds);
         let tag = how.tag(hash);
         let mut place = how.first(hash);
         while places[place] != 0 {

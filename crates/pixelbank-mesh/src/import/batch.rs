@@ -5,6 +5,7 @@ use pixelbank_memory::Reservation;
 
 use crate::array::{Array, Growing};
 use crate::error::{Fault, check_limit};
+use crate::measure::Bounds;
 use crate::mesh::Vec3;
 use crate::table::{self, Table, position_key};
 use crate::{Books, Error};
@@ -15,6 +16,9 @@ const N_CORNERS: usize = 3 * N_FACES;
 
 /// Slots of [`Recent`] hold from here on down what is decided at the end of the batch, so vertices have lesser numbers.
 const PENDING: u32 = u32::MAX - N_CORNERS as u32;
+
+/// No vertex's number.
+pub(super) const NONE: u32 = u32::MAX;
 
 /// A position as a key, two words at a time: what is written as it is read needs not wait for itself.
 type Key = [u64; 2];
@@ -75,7 +79,7 @@ impl Merger {
         Ok(Self {
             table: Table::with_capacity(books, n_vertices)?,
             recent: Array::zeroed(books, "merging", n_recent(n))?,
-            positions: Growing::new(books, "loading"),
+            positions: Growing::for_some(books, "loading", n_vertices),
             batch: bytemuck::zeroed_box(),
             max_vertices: max_vertices.min(u64::from(PENDING)),
             _paid: paid,
@@ -200,6 +204,45 @@ impl Merger {
         }
         self.positions.extend(&new[..n - n_before])?;
         Ok(())
+    }
+
+    /// Which vertices those of another merger are, from its `first` on: their numbers here, or [`NONE`]. Nothing is here
+    /// that is not within `bounds`.
+    pub(super) fn find_all(
+        &self,
+        bounds: Bounds,
+        others: &Growing<Vec3>,
+        first: usize,
+        numbers: &mut [u32],
+    ) {
+        let (table, positions) = (&self.table, &self.positions);
+        let at = |number: u32| position_key(positions.get(number as usize));
+        let (mut keys, mut hashes) = ([[0; 3]; N_CORNERS], [0; N_CORNERS]);
+        let (mut wanted, mut scratch) = ([0; N_CORNERS], [0; N_CORNERS]);
+        for (numbers, first) in numbers
+            .chunks_mut(N_CORNERS)
+            .zip((first..).step_by(N_CORNERS))
+        {
+            let mut n = 0;
+            for number in 0..numbers.len() {
+                let other = others.get(first + number);
+                wanted[n] = number;
+                keys[n] = position_key(other);
+                n += usize::from(bounds.contain(other));
+            }
+            numbers.fill(NONE);
+            for (hash, key) in hashes.iter_mut().zip(&keys[..n]) {
+                *hash = table::hash(*key, table.seeds());
+            }
+            let look = |number| at(number)[0];
+            let hashes = &hashes[..n];
+            std::hint::black_box(table.look_ahead(hashes.iter().copied(), &mut scratch, look));
+            for ((number, key), hash) in wanted.iter().zip(&keys).zip(hashes) {
+                if let Some(found) = table.find_hashed(*key, *hash, at) {
+                    numbers[*number] = found;
+                }
+            }
+        }
     }
 
     /// The vertices.

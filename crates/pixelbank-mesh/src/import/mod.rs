@@ -2,6 +2,7 @@
 
 mod batch;
 mod gltf;
+mod halves;
 mod indexed;
 pub(crate) mod input;
 mod obj;
@@ -115,6 +116,15 @@ impl Report {
         }
     }
 
+    /// Counts what was found in another part of the file as well.
+    fn add(&mut self, other: &Self) {
+        self.found_faces += other.found_faces;
+        self.n_nonfinite += other.n_nonfinite;
+        self.n_degenerate += other.n_degenerate;
+        self.n_flat += other.n_flat;
+        self.is_truncated |= other.is_truncated;
+    }
+
     fn remark(&mut self, text: impl Into<String>) {
         if self.remarks.len() < MAX_REMARKS {
             let text = text.into();
@@ -157,8 +167,9 @@ pub enum Model {
 
 /// Loads a file.
 ///
-/// Binary STL is read in blocks and merged on the fly, with 31 bytes a face at most in the end and on the way. Of OBJ and
-/// PLY, what will be held is reserved before anything is read.
+/// Binary STL is read in blocks and merged on the fly, with 31 bytes a face at most in the end and on the way; a large one
+/// in two threads, where there are two processors, of which one lives as long as the call. Of OBJ and PLY, what will be
+/// held is reserved before anything is read.
 ///
 /// # Errors
 /// [`Error::Memory`] where the budget has no room; where the file says how much it has, before it is read. Else what is

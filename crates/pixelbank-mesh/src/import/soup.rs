@@ -65,6 +65,22 @@ fn is_finite(corners: &[Vec3; 3]) -> bool {
         .fold(true, |so_far, value| so_far & value.is_finite())
 }
 
+/// Gives a triangle to `merger`, unless it cannot be a face, and counts it. `true` where the batch is full.
+#[inline(always)]
+pub(super) fn offer(merger: &mut Merger, corners: [Vec3; 3], report: &mut Report) -> bool {
+    report.found_faces += 1;
+    if !is_finite(&corners) {
+        report.n_nonfinite += 1;
+        return false;
+    }
+    let Some(is_full) = merger.push(corners) else {
+        report.n_degenerate += 1;
+        return false;
+    };
+    report.n_flat += u64::from(doubled_area(corners) == [0.0; 3]);
+    is_full
+}
+
 impl Soup {
     /// For a mesh of `n` faces at most, or of nobody knows how many.
     pub(super) fn new(books: &Books, limits: &Limits, n: Option<usize>) -> Result<Self, Fault> {
@@ -91,17 +107,7 @@ impl Soup {
     /// Takes a triangle.
     #[inline(always)]
     pub(super) fn push(&mut self, corners: [Vec3; 3], report: &mut Report) -> Result<(), Fault> {
-        report.found_faces += 1;
-        if !is_finite(&corners) {
-            report.n_nonfinite += 1;
-            return Ok(());
-        }
-        let Some(is_full) = self.merger.push(corners) else {
-            report.n_degenerate += 1;
-            return Ok(());
-        };
-        report.n_flat += u64::from(doubled_area(corners) == [0.0; 3]);
-        if is_full {
+        if offer(&mut self.merger, corners, report) {
             self.flush()?;
         }
         Ok(())

@@ -1,21 +1,34 @@
 //! Binary STL: 80 bytes of anything, a count, and 50 bytes a face.
 
-use super::Job;
-use super::input::{Window, window_bytes};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::input::{Input, Window, window_bytes};
 use super::soup::Soup;
-use crate::Packing;
+use super::{Job, halves};
 use crate::error::{Fault, check_limit, malformed};
 use crate::mesh::{Mesh, Vec3};
 use crate::packed::Packed;
+use crate::{Books, Packing};
 
 pub(super) const HEADER_BYTES: u64 = 84;
 pub(super) const RECORD_BYTES: u64 = 50;
 
 pub(super) fn read(job: &mut Job) -> Result<Mesh, Fault> {
     let n = count(job)?;
-    let n = usize::try_from(n).unwrap_or(usize::MAX);
-    let mut soup = Soup::new(job.books, &job.options.limits, Some(n))?;
-    fill(job, &mut soup, n as u64)?;
+    if halves::pay(n)
+        && let Some(mesh) = halves::read(job, n)?
+    {
+        return Ok(mesh);
+    }
+    read_alone(job, n)
+}
+
+/// In one thread.
+pub(super) fn read_alone(job: &mut Job, n: u64) -> Result<Mesh, Fault> {
+    let n_places = usize::try_from(n).unwrap_or(usize::MAX);
+    let mut soup = Soup::new(job.books, &job.options.limits, Some(n_places))?;
+    fill(job, &mut soup, n)?;
     soup.into_mesh()
 }
 
@@ -28,7 +41,7 @@ pub(super) fn read_packed(job: &mut Job, packing: Packing) -> Result<Packed, Fau
 
 /// How many records are read. The header's count is believed where the file has so many and where its length does not
 /// say otherwise; else the length is.
-fn count(job: &mut Job) -> Result<u64, Fault> {
+pub(super) fn count(job: &mut Job) -> Result<u64, Fault> {
     let mut header = [0; HEADER_BYTES as usize];
     job.input.read_exact_at(0, &mut header)?;
     let claimed = u64::from(u32::from_le_bytes([
@@ -67,25 +80,40 @@ fn count(job: &mut Job) -> Result<u64, Fault> {
 }
 
 fn fill(job: &mut Job, soup: &mut Soup, n: u64) -> Result<(), Fault> {
-    let reader = job.input.reader(HEADER_BYTES);
+    let (input, books, report) = (job.input, job.books, &mut job.report);
+    let stop = AtomicBool::new(false);
+    let n_read = for_each(input, books, 0..n, &stop, |corners| {
+        soup.push(corners, report)
+    })?;
+    // It became shorter while it was read.
+    job.report.is_truncated |= n_read < n;
+    Ok(())
+}
+
+/// Hands the corners of some records to `take`. Says how many there were: fewer where the file ends before, or where
+/// somebody said `stop`.
+pub(super) fn for_each(
+    input: &Input,
+    books: &Books,
+    records: Range<u64>,
+    stop: &AtomicBool,
+    mut take: impl FnMut([Vec3; 3]) -> Result<(), Fault>,
+) -> Result<u64, Fault> {
+    let n = records.end - records.start;
+    let start = HEADER_BYTES + records.start * RECORD_BYTES;
     let len = window_bytes(n * RECORD_BYTES);
-    let mut window = Window::new(job.books, reader, HEADER_BYTES, len)?;
+    let mut window = Window::new(books, input.reader(start), start, len)?;
     let mut left = n;
-    while left > 0 {
-        if !window.want(RECORD_BYTES as usize)? {
-            // It became shorter while it was read.
-            job.report.is_truncated = true;
-            return Ok(());
-        }
+    while left > 0 && !stop.load(Ordering::Relaxed) && window.want(RECORD_BYTES as usize)? {
         let records = window.bytes().chunks_exact(RECORD_BYTES as usize);
         let n_now = (records.len() as u64).min(left);
         for record in records.take(n_now as usize) {
-            soup.push(corners(record), &mut job.report)?;
+            take(corners(record))?;
         }
         left -= n_now;
         window.consume((n_now * RECORD_BYTES) as usize);
     }
-    Ok(())
+    Ok(n - left)
 }
 
 /// The corners of a record; the normal before them and the attribute behind them say nothing that we need.
