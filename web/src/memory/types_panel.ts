@@ -7,6 +7,8 @@ import { copy_text, csv_text } from './csv';
 import { account_colour, amount_text, ordered_accounts, resource_of, type Ledger, type TypeRow } from './ledger';
 import { SortableTable, type Column } from './table';
 
+const NO_BREAK = '\u00a0';
+
 /** A row of the ledger, or a sum of several. */
 export interface TypeLine extends TypeRow {
   id: string;
@@ -157,10 +159,10 @@ export class TypesPanel {
     const any = (has: (row: TypeRow) => boolean) => () => this.#ledger?.types.some(has) ?? false;
     const flat = () => !this.#nested;
     return [
-      { title: 'Type', value: (r) => r.name, text: (r) => r.name, key: (r) => account_colour(r.account) },
+      { title: 'Type', wraps: true, value: (r) => r.name, text: (r) => r.name, key: (r) => account_colour(r.account) },
       { title: 'Account', value: (r) => r.account, text: (r) => r.account, shown: flat },
       { title: 'Resource', value: resource_of, text: resource_of, shown: any((r) => r.resource !== undefined) },
-      { title: 'Owner', value: (r) => r.owner, text: (r) => r.owner, shown: flat },
+      { title: 'Owner', wraps: true, value: (r) => r.owner, text: (r) => r.owner, shown: flat },
       { title: 'Count', numeric: true, value: (r) => r.count, text: (r) => count_text(r.count) },
       {
         title: 'Bytes',
@@ -194,6 +196,7 @@ export class TypesPanel {
       {
         title: 'Since mark',
         numeric: true,
+        wraps: true,
         value: (r) => r.since_mark?.live_bytes ?? null,
         text: (r) => since_text(r),
         shown: () => Boolean(this.#ledger?.mark),
@@ -239,7 +242,9 @@ export class TypesPanel {
 function since_text({ since_mark, ...row }: TypeRow): string {
   if (!since_mark) return '–';
   const { count, live_bytes } = since_mark;
-  return count === 0 && live_bytes === 0 ? '0' : `${amount_text(resource_of(row), live_bytes)} in ${count_text(count)}`;
+  if (count === 0 && live_bytes === 0) return '0';
+  // A second line begins with the count, never within an amount.
+  return `${amount_text(resource_of(row), live_bytes).replace(' ', NO_BREAK)} in${NO_BREAK}${count_text(count)}`;
 }
 
 function grown_text(row: TypeRow, value: number | null | undefined): string {
