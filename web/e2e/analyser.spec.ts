@@ -113,7 +113,7 @@ test('the treemap shows each type that is held and the parts of the rest, with l
   await open_memory(page);
   const map = page.locator('.treemap');
   await expect(map.locator('.treemap-leaf')).toHaveCount(held + 3);
-  for (const name of ['files mapped, 38.1 MiB', "allocator's unused, 19.1 MiB", 'unclassified, 9.54 MiB']) {
+  for (const name of ['mapped files, 38.1 MiB', "allocator's unused, 19.1 MiB", 'unclassified, 9.54 MiB']) {
     await expect(map.getByRole('button', { name: `Not in the ledger: ${name}` })).toHaveCount(1);
   }
   const cut = await map.locator('.treemap-leaf').evaluateAll((leaves) =>
@@ -124,7 +124,7 @@ test('the treemap shows each type that is held and the parts of the rest, with l
     }).map((label) => label.textContent),
   );
   expect(cut).toEqual([]);
-  expect(await map.locator('.treemap-name').filter({ hasText: 'files mapped' }).count()).toBe(1);
+  expect(await map.locator('.treemap-name').filter({ hasText: 'mapped files' }).count()).toBe(1);
 });
 
 test('the treemap is one stop of the Tab key, walked by arrows, and leads to the table', async ({ page }) => {

@@ -17,7 +17,7 @@ describe('what is held', () => {
     expect(groups.map((one) => [one.name, one.bytes, one.below.map((leaf) => leaf.name)])).toEqual([
       ['tiles', 800, ['tile · o', 'encoded · o']],
       ['catalog', 100, ['listing · o']],
-      ['Not in the ledger', 100, ['files mapped', 'unclassified']],
+      ['Not in the ledger', 100, ['mapped files', 'unclassified']],
     ]);
   });
 

@@ -13,6 +13,7 @@ export interface AccountRow {
 }
 
 export interface TypeRow {
+  /** Empty for what is resident beside the books. */
   account: string;
   /** `host`, `disk`, `files` (counted, not bytes), `device 0`; host where a server does not say. */
   resource?: string;
@@ -106,6 +107,36 @@ export function device_name(device: DeviceRow, index: number): string {
 
 export function resource_of(row: { resource?: string }): string {
   return row.resource ?? 'host';
+}
+
+/** What is resident beside the books, by what it is: as far as a server tells that apart, and where it is anything. */
+export function beside_the_books({ process }: Ledger): { name: string; bytes: number }[] {
+  const { unaccounted_bytes, file_bytes, allocator_bytes, unclassified_bytes } = process;
+  const parts: [string, number | null | undefined][] =
+    unclassified_bytes == null
+      ? [['code, stacks, libraries, allocator', unaccounted_bytes]]
+      : [
+          ['mapped files', file_bytes],
+          ["allocator's unused", allocator_bytes],
+          ['unclassified', unclassified_bytes],
+        ];
+  return parts.flatMap(([name, bytes]) => (bytes ? [{ name, bytes }] : []));
+}
+
+/** Who holds what, and what is resident beside that: the program and the Python package have the same rows. */
+export function rows_of(ledger: Ledger): TypeRow[] {
+  const beside = beside_the_books(ledger).map(
+    ({ name, bytes }): TypeRow => ({ account: '', resource: 'host', type: name, owner: '', count: 0, live_bytes: bytes, peak_bytes: NaN }),
+  );
+  return [...ledger.types, ...beside];
+}
+
+/** Says of a row what part it is of what is resident, or of files, disk and devices: of all that is held there. */
+export function shares_of(ledger: Ledger): (row: TypeRow) => number {
+  const whole = new Map<string, number>();
+  for (const row of ledger.types) whole.set(resource_of(row), (whole.get(resource_of(row)) ?? 0) + row.live_bytes);
+  whole.set('host', ledger.process.resident_bytes);
+  return (row) => row.live_bytes / Math.max(1, whole.get(resource_of(row)) ?? 0);
 }
 
 /** An amount of a resource: open files are counted, all else is bytes. */

@@ -1,7 +1,7 @@
 // Who holds what, as a tree, and where its rectangles lie.
 
 import { hierarchy, treemap, treemapResquarify, type HierarchyNode, type HierarchyRectangularNode } from 'd3-hierarchy';
-import { account_colour, ordered_accounts, resource_of, type Ledger } from './ledger';
+import { account_colour, beside_the_books, ordered_accounts, resource_of, type Ledger } from './ledger';
 
 export interface Holding {
   id: string;
@@ -47,18 +47,9 @@ export function holdings(ledger: Ledger, resource: string): Holding[] {
     return group(account, account, account, leaves);
   });
   if (resource !== 'host') return groups;
-  const { unaccounted_bytes, file_bytes, allocator_bytes, unclassified_bytes } = ledger.process;
-  const parts: [string, number | null | undefined][] =
-    unclassified_bytes == null
-      ? [['code, stacks, libraries, allocator', unaccounted_bytes]]
-      : [
-          ['files mapped', file_bytes],
-          ["allocator's unused", allocator_bytes],
-          ['unclassified', unclassified_bytes],
-        ];
-  const unseen = parts
-    .filter((part): part is [string, number] => (part[1] ?? 0) > 0)
-    .map(([name, bytes]): Holding => ({ id: `/${name}`, name, bytes, account: null, below: [] }));
+  const unseen = beside_the_books(ledger).map(
+    ({ name, bytes }): Holding => ({ id: `/${name}`, name, bytes, account: null, below: [] }),
+  );
   return unseen.length > 0 ? [...groups, group('/', 'Not in the ledger', null, unseen)] : groups;
 }
 
