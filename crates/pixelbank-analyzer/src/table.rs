@@ -5,7 +5,9 @@ use comfy_table::{CellAlignment, presets};
 use pixelbank_memory::{Ledger, format_bytes};
 use serde::Serialize;
 
-/// One line of a [`Table`]: a type of one owner, or a part of what is resident beside the books.
+use crate::beside::beside_the_books;
+
+/// One line of a [`Table`]: a type of one owner, or a part of what is resident, or held on a device, beside the books.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Row {
     /// The account, or nothing for what is on no account.
@@ -227,6 +229,10 @@ impl Table {
         for row in &ledger.types {
             *whole.entry(row.resource.as_str()).or_insert(0) += row.live_bytes;
         }
+        let beside = beside_the_books(ledger);
+        for part in &beside {
+            *whole.entry(part.resource.as_str()).or_insert(0) += part.bytes;
+        }
         whole.insert("host", ledger.process.resident_bytes);
         let share = |resource: &str, bytes: u64| {
             bytes as f64 / whole.get(resource).copied().unwrap_or(0).max(1) as f64
@@ -249,29 +255,20 @@ impl Table {
                 since_mark_bytes: row.since_mark.map(|since| since.live_bytes),
             })
             .partition(|row| row.bytes > 0);
-        let process = &ledger.process;
-        for (kind, bytes) in [
-            ("mapped files", process.file_bytes),
-            ("allocator's unused", process.allocator_bytes.unwrap_or(0)),
-            ("unclassified", process.unclassified_bytes),
-        ] {
-            if bytes > 0 {
-                rows.push(Row {
-                    account: "",
-                    kind: kind.to_owned(),
-                    owner: String::new(),
-                    resource: "host".to_owned(),
-                    count: 0,
-                    bytes,
-                    share: share("host", bytes),
-                    peak_bytes: 0,
-                    wasted_bytes: 0,
-                    growth_bytes_per_minute: None,
-                    since_mark_count: None,
-                    since_mark_bytes: None,
-                });
-            }
-        }
+        rows.extend(beside.iter().map(|part| Row {
+            account: "",
+            kind: part.name.to_owned(),
+            owner: String::new(),
+            resource: part.resource.clone(),
+            count: 0,
+            bytes: part.bytes,
+            share: share(&part.resource, part.bytes),
+            peak_bytes: 0,
+            wasted_bytes: 0,
+            growth_bytes_per_minute: None,
+            since_mark_count: None,
+            since_mark_bytes: None,
+        }));
         let mut table = Self {
             rows,
             past,

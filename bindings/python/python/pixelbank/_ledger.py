@@ -81,6 +81,26 @@ _CSV_HEAD = (
 )
 
 
+def _beside_on(device: dict[str, Any]) -> list[tuple[str, int]]:
+    """The books hold what the allocator handed out, it has that and more from the device, the process that and what its driver
+    needs.
+    """
+    booked, allocator, system = device["live_bytes"], device["allocator"], device["system"]
+    ours = max(booked, allocator["reserved_bytes"] if allocator else 0)
+    parts = []
+    if allocator:
+        parts.append(("allocator's unused", allocator["reserved_bytes"] - allocator["allocated_bytes"]))
+        parts.append(("unclassified", allocator["allocated_bytes"] - booked))
+    if system:
+        used, process = system["total_bytes"] - system["free_bytes"], system["process_bytes"]
+        if process is None:
+            parts.append(("driver and other programs", used - ours))
+        else:
+            parts.append(("driver", process - ours))
+            parts.append(("other programs", used - max(ours, process)))
+    return parts
+
+
 @dataclass(frozen=True)
 class Limit:
     """One limit of the budget, in bytes."""
@@ -149,8 +169,9 @@ class Ledger:
         """Comma-separated values with a row for each account, type and owner, and for what is resident beside the books, the
         largest first, figures in bytes: the lines of `pixelbank ledger --csv`.
         """
+        rows = self._figures["types"] + self._beside_the_books()
         whole: dict[str, int] = {}
-        for row in self._figures["types"]:
+        for row in rows:
             whole[row["resource"]] = whole.get(row["resource"], 0) + row["live_bytes"]
         whole["host"] = self.resident_bytes
 
@@ -166,20 +187,25 @@ class Ledger:
                 "since_mark_bytes": since.get("live_bytes"),
             }
 
-        rows = sorted(self._figures["types"] + self._beside_the_books(), key=lambda row: -row["live_bytes"])
-        return table_csv([line(row) for row in rows], _CSV_HEAD)
+        return table_csv([line(row) for row in sorted(rows, key=lambda row: -row["live_bytes"])], _CSV_HEAD)
 
     def _beside_the_books(self) -> list[dict[str, Any]]:
-        """What is resident and on no account, as rows."""
+        """What the system, devices and their allocators know of and the books do not, as rows."""
         process = self._figures["process"]
-        parts = {
-            "mapped files": process["file_bytes"],
-            "allocator's unused": process["allocator_bytes"],
-            "unclassified": process["unclassified_bytes"],
-        }
+        parts = [
+            ("host", "mapped files", process["file_bytes"]),
+            ("host", "allocator's unused", process["allocator_bytes"] or 0),
+            ("host", "unclassified", process["unclassified_bytes"]),
+        ]
+        for row in self._figures["devices"]:
+            parts += [(f"device {row['device']}", name, size) for name, size in _beside_on(row)]
         none = dict.fromkeys(("count", "peak_bytes", "wasted_bytes", "growth_bytes_per_minute", "since_mark"))
-        of_none = {"account": "", "owner": "", "resource": "host"}
-        return [{**none, **of_none, "type": name, "live_bytes": size} for name, size in parts.items() if size]
+        of_none = {"account": "", "owner": ""}
+        return [
+            {**none, **of_none, "resource": resource, "type": name, "live_bytes": size}
+            for resource, name, size in parts
+            if size > 0
+        ]
 
     def _held(self) -> dict[str, tuple[int, int]]:
         """Count and bytes of each type that is held, by the names of snapshots."""
