@@ -40,6 +40,8 @@ missing_packages() {
         python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
         # The IIIF validator loads it.
         is_installed libmagic1 || is_installed libmagic1t64 || ldconfig -p | grep -q 'libmagic\.so\.1' || echo libmagic1
+        # Draws on the processor, so that wgpu has something to draw on.
+        compgen -G '/usr/share/vulkan/icd.d/lvp_icd*' >/dev/null || echo mesa-vulkan-drivers
         ;;
     bench)
         has nginx || [ -x /usr/sbin/nginx ] || echo nginx-light

@@ -17,6 +17,11 @@ const TYPES = [
   ['catalog', 'host', 'listing', '', 1, 0],
 ];
 
+const WORD_OF_DEVICE = {
+  system: { total_bytes: 8192 * MIB, free_bytes: 7680 * MIB, process_bytes: 300 * MIB },
+  allocator: { allocated_bytes: 168 * MIB, reserved_bytes: 256 * MIB },
+};
+
 export class MockLedger {
   started = Date.now();
   live = { tiles: 3 * MIB, bitmaps: 0, descriptors: 0.6 * MIB, catalog: 4 * MIB, scratch: 0 };
@@ -164,7 +169,7 @@ export class MockLedger {
       host: { ...limit(LIMIT, total, peak), idle_bytes: Math.round(this.live.tiles * 0.8) },
       disk: limit(1024 * MIB, 96 * MIB, 210 * MIB),
       files: limit(256, 14, 41),
-      devices: this.with_devices ? [{ device: 0, ...limit(512 * MIB, this.device_bytes(), 200 * MIB) }] : [],
+      devices: this.with_devices ? [{ device: 0, ...limit(512 * MIB, this.device_bytes(), 200 * MIB), ...(this.is_old ? {} : WORD_OF_DEVICE) }] : [],
       process: { resident_bytes: total + 21 * MIB, peak_resident_bytes: peak + 24 * MIB, unaccounted_bytes: 21 * MIB },
       accounts: [row('tiles', tile), row('bitmaps', 1), row('descriptors', 812), row('catalog', 1), row('scratch', 0)],
       types: types.map(({ wasted_bytes, growth_bytes_per_minute, ...rest }) => rest),

@@ -113,7 +113,7 @@ test('the treemap shows each type that is held and the parts of the rest, with l
   await open_memory(page);
   const map = page.locator('.treemap');
   await expect(map.locator('.treemap-leaf')).toHaveCount(held + 3);
-  for (const name of ['files mapped, 38.1 MiB', "allocator's unused, 19.1 MiB", 'unclassified, 9.54 MiB']) {
+  for (const name of ['mapped files, 38.1 MiB', "allocator's unused, 19.1 MiB", 'unclassified, 9.54 MiB']) {
     await expect(map.getByRole('button', { name: `Not in the ledger: ${name}` })).toHaveCount(1);
   }
   const cut = await map.locator('.treemap-leaf').evaluateAll((leaves) =>
@@ -124,7 +124,7 @@ test('the treemap shows each type that is held and the parts of the rest, with l
     }).map((label) => label.textContent),
   );
   expect(cut).toEqual([]);
-  expect(await map.locator('.treemap-name').filter({ hasText: 'files mapped' }).count()).toBe(1);
+  expect(await map.locator('.treemap-name').filter({ hasText: 'mapped files' }).count()).toBe(1);
 });
 
 test('the treemap is one stop of the Tab key, walked by arrows, and leads to the table', async ({ page }) => {
@@ -169,6 +169,29 @@ test('a mark makes a column of what is new, and is among the events at its time'
   expect(spot.x).toBeGreaterThan(track.x + track.width * 0.9);
   expect(spot.x).toBeLessThanOrEqual(track.x + track.width);
 });
+
+for (const [width, height] of [[1280, 800], [1600, 900]] as const) {
+  test(`with a mark, large figures and long names the table of types fits ${width} pixels`, async ({ page }) => {
+    await page.setViewportSize({ width, height });
+    const owner = 'scans/2019/a-long-name-without-a-single-place-to-break-it-as-instruments-give-them_0000000001.exr';
+    await freeze(page, (ledger) => {
+      ledger.mark = { generation: 3, time_ms: ledger.time_ms };
+      const largest = { count: 1_234_567, live_bytes: 1023 * 2 ** 20, peak_bytes: 1023 * 2 ** 20, wasted_bytes: 1023 * 2 ** 20 };
+      const row = { account: 'descriptors', resource: 'device 0', type: 'what a decoder needs', owner, ...largest };
+      const since_mark = { count: largest.count, live_bytes: largest.live_bytes };
+      ledger.types.push({ ...row, growth_bytes_per_minute: -1023 * 2 ** 20, since_mark });
+    });
+    await open_memory(page);
+    const table = page.getByRole('region', { name: 'Types' });
+    await expect(table.getByRole('columnheader', { name: 'Since mark' })).toBeVisible();
+    const line = table.getByRole('row').filter({ hasText: owner });
+    await expect(line).toContainText(/1023\sMiB in\s1,234,567/);
+    expect(await table.evaluate((element) => element.scrollWidth - element.clientWidth)).toBe(0);
+    // No figure is cut off within its cell, either.
+    const cut = await line.locator('th, td').evaluateAll((cells) => cells.filter((cell) => cell.scrollWidth > cell.clientWidth).length);
+    expect(cut).toBe(0);
+  });
+}
 
 test('events lie below their times in the graph', async ({ page }) => {
   const at = (ledger: Ledger, ago_ms: number, kind: string, amount = 0) => {

@@ -17,7 +17,7 @@ describe('what is held', () => {
     expect(groups.map((one) => [one.name, one.bytes, one.below.map((leaf) => leaf.name)])).toEqual([
       ['tiles', 800, ['tile · o', 'encoded · o']],
       ['catalog', 100, ['listing · o']],
-      ['Not in the ledger', 100, ['files mapped', 'unclassified']],
+      ['Not in the ledger', 100, ['mapped files', 'unclassified']],
     ]);
   });
 
@@ -30,6 +30,19 @@ describe('what is held', () => {
     const one = ledger(1, {}, { types, process: split });
     expect(resources(one)).toEqual(['host', 'disk']);
     expect(holdings(one, 'disk').map((group) => [group.name, group.bytes])).toEqual([['scratch', 70]]);
+  });
+
+  it('is on a device what its allocator and its driver tell of as well', () => {
+    const texture = row('textures', 'texture', 500, 'device 3');
+    const allocator = { allocated_bytes: 600, reserved_bytes: 800 };
+    const device = { device: 3, live_bytes: 500, allocator, system: { total_bytes: 2000, free_bytes: 900, process_bytes: null } };
+    const [textures, unseen] = holdings(ledger(1, {}, { types: [texture], process: split, devices: [device] }), 'device 3');
+    expect([textures!.name, textures!.bytes]).toEqual(['textures', 500]);
+    expect(unseen!.below.map((leaf) => [leaf.name, leaf.bytes])).toEqual([
+      ["allocator's unused", 200],
+      ['unclassified', 100],
+      ['driver and other programs', 300],
+    ]);
   });
 
   it('gathers the smallest types of an account that has many', () => {

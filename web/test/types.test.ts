@@ -9,28 +9,28 @@ function row(change: Partial<TypeRow>): TypeRow {
 }
 
 describe('types as text', () => {
-  const lines = (rows: TypeRow[]) => csv_text(rows, () => 0.25).split('\r\n');
+  const lines = (rows: TypeRow[]) => csv_text(rows, () => 0.25).split('\n');
 
   it('have a line each, in plain numbers, after the names of the columns', () => {
     const [head, first, end] = lines([row({ wasted_bytes: 7, growth_bytes_per_minute: -3.5, since_mark: { count: 1, live_bytes: 50 } })]);
     expect(head).toBe(
-      'account,resource,type,owner,count,live_bytes,average_bytes,share,peak_bytes,wasted_bytes,growth_bytes_per_minute,since_mark_count,since_mark_bytes',
+      'account,type,owner,resource,count,live_bytes,average_bytes,share,peak_bytes,wasted_bytes,growth_bytes_per_minute,since_mark_count,since_mark_bytes',
     );
-    expect(first).toBe('tiles,host,tile,cache,2,100,50,0.25,150,7,-3.5,1,50');
+    expect(first).toBe('tiles,tile,cache,host,2,100,50,0.250000,150,7,-3.5,1,50');
     expect(end).toBe('');
   });
 
   it('leave empty what a server does not say', () => {
     const { resource, ...old } = row({ count: 0, growth_bytes_per_minute: null });
-    expect(lines([old])[1]).toBe('tiles,host,tile,cache,0,100,,0.25,150,,,,');
+    expect(lines([old])[1]).toBe('tiles,tile,cache,host,0,100,,0.250000,150,,,,');
   });
 
   it('quote what would break the line, and let no spreadsheet take a name for a formula', () => {
     const names = [row({ owner: 'a, "b"\nc' }), row({ owner: '=HYPERLINK("x")' }), row({ owner: '-1' })];
     const text = csv_text(names, () => 0);
-    expect(text).toContain('tile,"a, ""b""\nc",2');
-    expect(text).toContain(`tile,"'=HYPERLINK(""x"")",2`);
-    expect(text).toContain(`tile,'-1,2`);
+    expect(text).toContain('tile,"a, ""b""\nc",host,2');
+    expect(text).toContain(`tile,"'=HYPERLINK(""x"")",host,2`);
+    expect(text).toContain(`tile,'-1,host,2`);
   });
 });
 

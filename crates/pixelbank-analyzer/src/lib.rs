@@ -18,6 +18,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod beside;
 #[cfg(feature = "picture")]
 pub mod picture;
 #[cfg(unix)]

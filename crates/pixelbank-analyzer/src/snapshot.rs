@@ -49,8 +49,12 @@ impl Snapshot {
     /// What a ledger holds.
     pub fn of(ledger: &Ledger) -> Self {
         let mut types = BTreeMap::new();
-        for row in &ledger.types {
-            types.insert(name(row), (row.count, row.live_bytes));
+        let held = |row: &&TypeRow| row.count > 0 || row.live_bytes > 0;
+        for row in ledger.types.iter().filter(held) {
+            // Two kinds may have one name, put together.
+            let (count, bytes): &mut (u64, u64) = types.entry(name(row)).or_default();
+            *count += row.count;
+            *bytes += row.live_bytes;
         }
         Self {
             form: FORM,

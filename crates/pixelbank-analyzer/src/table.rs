@@ -5,7 +5,9 @@ use comfy_table::{CellAlignment, presets};
 use pixelbank_memory::{Ledger, format_bytes};
 use serde::Serialize;
 
-/// One line of a [`Table`]: a type of one owner, or a part of what is resident beside the books.
+use crate::beside::beside_the_books;
+
+/// One line of a [`Table`]: a type of one owner, or a part of what is resident, or held on a device, beside the books.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Row {
     /// The account, or nothing for what is on no account.
@@ -29,9 +31,28 @@ pub struct Row {
     pub wasted_bytes: u64,
     /// Bytes more in a minute.
     pub growth_bytes_per_minute: Option<i64>,
+    /// Of its objects, those that were made since the last mark.
+    pub since_mark_count: Option<u64>,
     /// Of its bytes, those that were taken since the last mark.
     pub since_mark_bytes: Option<u64>,
 }
+
+/// The heads of the comma-separated values: of the page's and of the Python package's as well.
+const CSV_HEAD: [&str; 13] = [
+    "account",
+    "type",
+    "owner",
+    "resource",
+    "count",
+    "live_bytes",
+    "average_bytes",
+    "share",
+    "peak_bytes",
+    "wasted_bytes",
+    "growth_bytes_per_minute",
+    "since_mark_count",
+    "since_mark_bytes",
+];
 
 impl Row {
     /// Bytes an object.
@@ -70,6 +91,31 @@ impl Row {
                 }),
             Column::SinceMark => self.since_mark_bytes.map_or_else(String::new, amount),
         }
+    }
+
+    /// What stands in each column of comma-separated values. What makes no sense for memory beside the books is empty.
+    fn csv_cells(&self) -> [String; 13] {
+        let is_booked = !self.account.is_empty();
+        let figure = |value: Option<u64>| value.map_or_else(String::new, |n| n.to_string());
+        let booked = |value: u64| figure(is_booked.then_some(value));
+        // Halves are rounded up before they become text: languages differ in what they do with them.
+        let share = (self.share * 1e6 + 0.5).floor() / 1e6;
+        [
+            for_spreadsheets(self.account),
+            for_spreadsheets(&self.kind),
+            for_spreadsheets(&self.owner),
+            self.resource.clone(),
+            booked(self.count),
+            self.bytes.to_string(),
+            figure(self.bytes.checked_div(self.count)),
+            format!("{share:.6}"),
+            booked(self.peak_bytes),
+            booked(self.wasted_bytes),
+            self.growth_bytes_per_minute
+                .map_or_else(String::new, |n| n.to_string()),
+            figure(self.since_mark_count),
+            figure(self.since_mark_bytes),
+        ]
     }
 
     fn compare(&self, other: &Self, column: Column) -> Ordering {
@@ -170,6 +216,9 @@ impl Column {
 pub struct Table {
     /// The rows, those that hold something now.
     pub rows: Vec<Row>,
+    /// Those that hold nothing any more, of which the peak is left.
+    past: Vec<Row>,
+    sorted: (Column, bool),
     has_mark: bool,
 }
 
@@ -180,12 +229,17 @@ impl Table {
         for row in &ledger.types {
             *whole.entry(row.resource.as_str()).or_insert(0) += row.live_bytes;
         }
+        let beside = beside_the_books(ledger);
+        for part in &beside {
+            *whole.entry(part.resource.as_str()).or_insert(0) += part.bytes;
+        }
         whole.insert("host", ledger.process.resident_bytes);
         let share = |resource: &str, bytes: u64| {
             bytes as f64 / whole.get(resource).copied().unwrap_or(0).max(1) as f64
         };
-        let held = ledger.types.iter().filter(|row| row.live_bytes > 0);
-        let mut rows: Vec<Row> = held
+        let (mut rows, past): (Vec<Row>, Vec<Row>) = ledger
+            .types
+            .iter()
             .map(|row| Row {
                 account: row.account.name(),
                 kind: row.kind.clone(),
@@ -197,33 +251,28 @@ impl Table {
                 peak_bytes: row.peak_bytes,
                 wasted_bytes: row.wasted_bytes,
                 growth_bytes_per_minute: row.growth_bytes_per_minute,
+                since_mark_count: row.since_mark.map(|since| since.count),
                 since_mark_bytes: row.since_mark.map(|since| since.live_bytes),
             })
-            .collect();
-        let process = &ledger.process;
-        for (kind, bytes) in [
-            ("mapped files", process.file_bytes),
-            ("allocator's unused", process.allocator_bytes.unwrap_or(0)),
-            ("unclassified", process.unclassified_bytes),
-        ] {
-            if bytes > 0 {
-                rows.push(Row {
-                    account: "",
-                    kind: kind.to_owned(),
-                    owner: String::new(),
-                    resource: "host".to_owned(),
-                    count: 0,
-                    bytes,
-                    share: share("host", bytes),
-                    peak_bytes: 0,
-                    wasted_bytes: 0,
-                    growth_bytes_per_minute: None,
-                    since_mark_bytes: None,
-                });
-            }
-        }
+            .partition(|row| row.bytes > 0);
+        rows.extend(beside.iter().map(|part| Row {
+            account: "",
+            kind: part.name.to_owned(),
+            owner: String::new(),
+            resource: part.resource.clone(),
+            count: 0,
+            bytes: part.bytes,
+            share: share(&part.resource, part.bytes),
+            peak_bytes: 0,
+            wasted_bytes: 0,
+            growth_bytes_per_minute: None,
+            since_mark_count: None,
+            since_mark_bytes: None,
+        }));
         let mut table = Self {
             rows,
+            past,
+            sorted: (Column::Bytes, false),
             has_mark: ledger.mark.is_some(),
         };
         table.sort(Column::Bytes, false);
@@ -232,10 +281,8 @@ impl Table {
 
     /// Sorts by a column: texts upwards, figures downwards, or the other way round. Equal rows keep their order.
     pub fn sort(&mut self, column: Column, is_reversed: bool) {
-        self.rows.sort_by(|a, b| {
-            let order = a.compare(b, column);
-            if is_reversed { order.reverse() } else { order }
-        });
+        self.sorted = (column, is_reversed);
+        self.rows.sort_by(|a, b| in_order(a, b, self.sorted));
     }
 
     /// The columns that say something for these rows.
@@ -252,37 +299,33 @@ impl Table {
             .collect()
     }
 
-    /// As comma-separated values, figures in bytes, all columns.
+    /// As comma-separated values, figures in bytes, all columns; and with what holds nothing any more, for its peak.
     pub fn to_csv(&self) -> String {
+        let mut rows: Vec<&Row> = self.rows.iter().chain(&self.past).collect();
+        rows.sort_by(|a, b| in_order(a, b, self.sorted));
         let mut writer = csv::Writer::from_writer(Vec::new());
-        let number = |value: Option<i64>| value.map_or_else(String::new, |n| n.to_string());
-        let head = Column::ALL.map(Column::name);
-        let rows = self.rows.iter().map(|row| {
-            [
-                row.account.to_owned(),
-                row.kind.clone(),
-                row.owner.clone(),
-                row.resource.clone(),
-                row.count.to_string(),
-                row.bytes.to_string(),
-                format!("{:.4}", row.share),
-                row.average_bytes().to_string(),
-                row.peak_bytes.to_string(),
-                row.wasted_bytes.to_string(),
-                number(row.growth_bytes_per_minute),
-                number(row.since_mark_bytes.map(|bytes| bytes as i64)),
-            ]
-        });
-        writer
-            .write_record(head)
-            .expect("writing to memory cannot fail");
-        for row in rows {
+        let mut write = |record: &[String]| {
             writer
-                .write_record(row)
+                .write_record(record)
                 .expect("writing to memory cannot fail");
-        }
+        };
+        write(&CSV_HEAD.map(str::to_owned));
+        rows.iter().for_each(|row| write(&row.csv_cells()));
         let bytes = writer.into_inner().expect("writing to memory cannot fail");
         String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+fn in_order(a: &Row, b: &Row, (column, is_reversed): (Column, bool)) -> Ordering {
+    let order = a.compare(b, column);
+    if is_reversed { order.reverse() } else { order }
+}
+
+/// Names come from files: a spreadsheet would take one like `=HYPERLINK(…)` for a formula and follow it.
+fn for_spreadsheets(name: &str) -> String {
+    match name.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        true => format!("'{name}"),
+        false => name.to_owned(),
     }
 }
 
@@ -382,7 +425,7 @@ mod tests {
             "files are counted, not bytes"
         );
         let csv = table.to_csv();
-        assert!(csv.starts_with("account,type,owner,resource,count,bytes,share"));
+        assert!(csv.starts_with("account,type,owner,resource,count,live_bytes,"));
         let quoted = "tiles,tile,\"a, \"\"b\"\"\",host,101,105906176,";
         assert!(csv.contains(quoted), "{csv}");
     }

@@ -3,6 +3,8 @@ use std::fmt::{self, Write};
 
 use pixelbank_memory::{Ledger, TypeRow, format_bytes};
 
+use crate::beside::beside_the_books;
+
 /// Where resident memory is, as a tree: what is on the books by account, type and owner, and what is beside them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tree {
@@ -98,15 +100,12 @@ impl Tree {
         let process = &ledger.process;
         let on_host = ledger.types.iter().filter(|row| row.resource == "host");
         let mut parts = vec![Node::of_rows("on the books", on_host)];
-        for (name, bytes) in [
-            ("mapped files", process.file_bytes),
-            ("allocator's unused", process.allocator_bytes.unwrap_or(0)),
-            ("unclassified", process.unclassified_bytes),
-        ] {
-            if bytes > 0 {
-                parts.push(Node::end(name, bytes));
-            }
-        }
+        let beside = beside_the_books(ledger);
+        let ends = |resource: &str| -> Vec<Node> {
+            let of_it = beside.iter().filter(|part| part.resource == resource);
+            of_it.map(|part| Node::end(part.name, part.bytes)).collect()
+        };
+        parts.extend(ends("host"));
         let mut root = Node::new("resident", parts);
         // What is on the books and was never touched is not resident, so that the parts may be more than the whole.
         root.amount = process.resident_bytes;
@@ -117,7 +116,13 @@ impl Tree {
             .map(|row| format!("device {}", row.device));
         let others = others.into_iter().chain(devices).filter_map(|resource| {
             let rows = ledger.types.iter().filter(|row| row.resource == resource);
-            let node = Node::of_rows(&resource, rows);
+            let node = match ends(&resource) {
+                none if none.is_empty() => Node::of_rows(&resource, rows),
+                mut parts => {
+                    parts.push(Node::of_rows("on the books", rows));
+                    Node::new(&resource, parts)
+                }
+            };
             (node.amount > 0).then_some(node)
         });
         Self {

@@ -61,6 +61,10 @@ pub struct DeviceRow {
     /// What the device itself says, where somebody [asks it](crate::Bank::watch_device).
     #[serde(default)]
     pub system: Option<DeviceMemory>,
+    /// What says the allocator that this process has its memory from, where somebody
+    /// [asks it](crate::Bank::watch_device_allocator).
+    #[serde(default)]
+    pub allocator: Option<DeviceAllocator>,
 }
 
 /// A device's own word on its memory: what is neither free nor on the books is its driver's, or other programs'.
@@ -70,6 +74,18 @@ pub struct DeviceMemory {
     pub total_bytes: u64,
     /// What nobody has.
     pub free_bytes: u64,
+    /// Of what is not free, that which this process has, its driver's share included, where the device tells processes apart.
+    #[serde(default)]
+    pub process_bytes: Option<u64>,
+}
+
+/// The word of a library that hands out a device's memory within this process, as graphics interfaces do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct DeviceAllocator {
+    /// What it has handed out, rounded up as it does.
+    pub allocated_bytes: u64,
+    /// What it has from the device, unused parts of its blocks included.
+    pub reserved_bytes: u64,
 }
 
 /// The operating system's view of the process.

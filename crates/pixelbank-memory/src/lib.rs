@@ -56,7 +56,8 @@ pub use events::{Event, EventKind};
 pub use history::History;
 pub use holder::{Holder, Reservation};
 pub use ledger::{
-    AccountRow, DeviceMemory, DeviceRow, GenerationRow, Ledger, LimitRow, Mark, ProcessRow, TypeRow,
+    AccountRow, DeviceAllocator, DeviceMemory, DeviceRow, GenerationRow, Ledger, LimitRow, Mark,
+    ProcessRow, TypeRow,
 };
 pub use pressure::{Pressure, PressureMonitor, PressureSources};
 pub use process::{available_memory, peak_resident_bytes, resident_bytes};

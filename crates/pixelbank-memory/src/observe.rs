@@ -10,8 +10,8 @@ use crate::process::now_ms;
 use crate::sync::{Mutex, RwLock};
 use crate::trace::Traces;
 use crate::{
-    Account, Bank, DeviceMemory, DeviceRow, Event, EventKind, History, Ledger, Mark, Pressure,
-    ProcessRow, Resource, Trace, process,
+    Account, Bank, DeviceAllocator, DeviceMemory, DeviceRow, Event, EventKind, History, Ledger,
+    Mark, Pressure, ProcessRow, Resource, Trace, process,
 };
 
 /// A question to somebody outside.
@@ -23,6 +23,8 @@ pub(crate) struct Records {
     allocator: RwLock<Option<Box<Ask<u64>>>>,
     /// Asks each device what it says itself.
     devices: RwLock<HashMap<u8, Box<Ask<Option<DeviceMemory>>>>>,
+    /// Asks whoever hands out each device's memory within this process.
+    device_allocators: RwLock<HashMap<u8, Box<Ask<Option<DeviceAllocator>>>>>,
     history: Mutex<Ring>,
     events: Mutex<Events>,
     pressure: Mutex<Option<Pressure>>,
@@ -35,6 +37,7 @@ impl Default for Records {
         Self {
             allocator: RwLock::default(),
             devices: RwLock::default(),
+            device_allocators: RwLock::default(),
             history: Mutex::default(),
             events: Mutex::default(),
             pressure: Mutex::default(),
@@ -61,6 +64,19 @@ impl Bank {
             .devices
             .write()
             .insert(device, Box::new(memory));
+    }
+
+    /// Has the ledger ask `allocator` what it has of the device and what of that it handed out, and show it beside the books.
+    pub fn watch_device_allocator(
+        &self,
+        device: u8,
+        allocator: impl Fn() -> Option<DeviceAllocator> + Send + Sync + 'static,
+    ) {
+        self.0
+            .records
+            .device_allocators
+            .write()
+            .insert(device, Box::new(allocator));
     }
 
     /// Sets a mark: from now on the ledger tells what was reserved since from what was there before, for whoever looks for
@@ -135,12 +151,15 @@ impl Bank {
             let state = self.0.state.lock();
             state.books.devices().map(|(device, _)| device).collect()
         };
-        let of_devices: HashMap<u8, (u64, Option<DeviceMemory>)> = devices
+        let of_devices: HashMap<u8, (u64, _, _)> = devices
             .into_iter()
             .map(|device| {
-                let asked = self.0.records.devices.read();
+                let records = &self.0.records;
+                let asked = records.devices.read();
                 let system = asked.get(&device).and_then(|memory| memory());
-                (device, (idle(Resource::Device(device)), system))
+                let asked = records.device_allocators.read();
+                let allocator = asked.get(&device).and_then(|allocator| allocator());
+                (device, (idle(Resource::Device(device)), system, allocator))
             })
             .collect();
         let resident = process::resident();
@@ -170,11 +189,14 @@ impl Bank {
             devices: books
                 .devices()
                 .map(|(device, pool)| {
-                    let (idle, system) = of_devices.get(&device).copied().unwrap_or((0, None));
+                    let none = (0, None, None);
+                    let (idle, system, allocator) =
+                        of_devices.get(&device).copied().unwrap_or(none);
                     DeviceRow {
                         device,
                         memory: row(pool, idle),
                         system,
+                        allocator,
                     }
                 })
                 .collect(),

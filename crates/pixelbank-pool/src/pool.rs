@@ -166,6 +166,7 @@ impl PoolBuilder {
                     Some(DeviceMemory {
                         total_bytes: total,
                         free_bytes: backend.upgrade()?.free_bytes()?,
+                        process_bytes: None,
                     })
                 });
             }

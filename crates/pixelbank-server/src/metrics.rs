@@ -62,6 +62,12 @@ struct ResourceLabels {
     resource: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DeviceLabels {
+    resource: String,
+    what: &'static str,
+}
+
 type Amount = Gauge<u64, AtomicU64>;
 
 /// The counters, and the gauges that are set when somebody asks.
@@ -87,6 +93,7 @@ struct Reading {
     idle: Family<ResourceLabels, Amount>,
     overdrafts: Family<ResourceLabels, Counter>,
     refusals: Family<ResourceLabels, Counter>,
+    device_bytes: Family<DeviceLabels, Amount>,
     resident_bytes: Amount,
     unaccounted_bytes: Amount,
     file_bytes: Amount,
@@ -180,6 +187,11 @@ impl Reading {
                 "Reservations that went beyond the limit",
             ),
             refusals: add(to, "budget_refusals", "Reservations that were refused"),
+            device_bytes: add(
+                to,
+                "device_bytes",
+                "What devices and their allocators say themselves",
+            ),
             resident_bytes: add(to, "resident_bytes", "Resident size of the process"),
             unaccounted_bytes: add(
                 to,
@@ -277,6 +289,24 @@ impl Reading {
             raise(&self.overdrafts.get_or_create(&labels), row.overdrafts);
             raise(&self.refusals.get_or_create(&labels), row.refusals);
         }
+        // Who is not asked any more says nothing.
+        self.device_bytes.clear();
+        for row in &ledger.devices {
+            let (system, allocator) = (row.system, row.allocator);
+            for (what, bytes) in [
+                ("total", system.map(|word| word.total_bytes)),
+                ("free", system.map(|word| word.free_bytes)),
+                ("process", system.and_then(|word| word.process_bytes)),
+                ("allocated", allocator.map(|word| word.allocated_bytes)),
+                ("reserved", allocator.map(|word| word.reserved_bytes)),
+            ] {
+                if let Some(bytes) = bytes {
+                    let resource = Resource::Device(row.device).label();
+                    let labels = DeviceLabels { resource, what };
+                    self.device_bytes.get_or_create(&labels).set(bytes);
+                }
+            }
+        }
         let process = &ledger.process;
         self.resident_bytes.set(process.resident_bytes);
         self.unaccounted_bytes.set(process.unaccounted_bytes);
@@ -328,7 +358,7 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use pixelbank_cache::{Cache, CacheOptions};
-    use pixelbank_memory::{Account, Bank};
+    use pixelbank_memory::{Account, Bank, DeviceAllocator};
 
     use super::*;
 
@@ -339,6 +369,12 @@ mod tests {
             .device_bytes(0, 1 << 20)
             .build()
             .expect("limits that fit");
+        bank.watch_device_allocator(0, || {
+            Some(DeviceAllocator {
+                allocated_bytes: 300,
+                reserved_bytes: 400,
+            })
+        });
         let holder = bank.holder(Account::Tiles, "tile", "a \"quoted\" name");
         let reservation = holder.try_reserve(4096).expect("room");
         assert!(holder.try_reserve(2 << 20).is_err());
@@ -368,6 +404,7 @@ mod tests {
             "pixelbank_account_peak_bytes{account=\"tiles\"} 4096",
             "pixelbank_budget_refusals_total{resource=\"host\"} 1",
             "pixelbank_budget_live{resource=\"device 0\"} 0",
+            "pixelbank_device_bytes{resource=\"device 0\",what=\"reserved\"} 400",
             "pixelbank_encoded_hits_total 5",
             "pixelbank_image_cache_total{what=\"tiles_made\"} 0",
             "pixelbank_images_found 7",
@@ -375,6 +412,7 @@ mod tests {
         ] {
             assert!(first.lines().any(|l| l == line), "{line} in\n{first}");
         }
+        assert!(!first.contains("what=\"total\""), "nobody was asked that");
         assert!(first.contains(r#"owner="a \"quoted\" name""#), "{first}");
         drop(reservation);
         drop(holder);

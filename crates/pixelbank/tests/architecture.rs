@@ -13,6 +13,11 @@ use serde_json::Value;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("pixelbank-memory", &[]),
     ("pixelbank-analyzer", &["pixelbank-memory"]),
+    // The analyzer shows what it asks; nothing of ours is above it: whoever draws links it.
+    (
+        "pixelbank-device",
+        &["pixelbank-analyzer", "pixelbank-memory"],
+    ),
     ("pixelbank-image", &["pixelbank-memory"]),
     ("pixelbank-mesh", &["pixelbank-memory"]),
     ("pixelbank-codec", &["pixelbank-image", "pixelbank-memory"]),
@@ -73,12 +78,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Libraries that only the crates named may link: async belongs to the server, and the program that starts it.
+/// Libraries that only the crates named may link: async belongs to the server, and the program that starts it; what takes long to
+/// build and few need, to one crate that is a choice.
 const CONFINED: &[(&str, &[&str])] = &[
     ("axum", &["pixelbank-server"]),
     ("tokio", &["pixelbank-server", "pixelbank"]),
     ("anyhow", &["pixelbank"]),
     ("clap", &["pixelbank"]),
+    ("wgpu", &["pixelbank-device"]),
+    ("nvml-wrapper", &["pixelbank-device"]),
 ];
 
 /// One declared dependency of a crate of ours.

@@ -111,7 +111,7 @@ export class Cell {
     if (!this.#notice) {
       this.#notice = h(
         'span',
-        { class: 'cell-notice' },
+        { class: 'notice cell-notice' },
         icon('broken'),
         h('span', { class: 'cell-notice-name' }),
         h('span', { class: 'cell-notice-reason' }),

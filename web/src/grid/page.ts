@@ -49,7 +49,7 @@ export class GridPage {
     });
     this.view.relayout(grid_style());
     narrow.addEventListener('change', () => this.view.relayout(grid_style()));
-    this.#state = h('div', { class: 'state', role: 'status', hidden: true });
+    this.#state = h('div', { class: 'notice state', role: 'status', hidden: true });
     this.element = h(
       'section',
       { class: 'page grid-page', 'aria-label': 'Pictures' },

@@ -1,12 +1,13 @@
-// The table of types as text for spreadsheets.
+// The table of types as text for spreadsheets: the lines that the program and the
+// Python package write as well.
 
 import { resource_of, type TypeRow } from './ledger';
 
 const HEAD = [
   'account',
-  'resource',
   'type',
   'owner',
+  'resource',
   'count',
   'live_bytes',
   'average_bytes',
@@ -26,24 +27,25 @@ function cell(value: string | number | null | undefined): string {
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-/** Lines end as RFC 4180 has them; what a server does not say is empty. */
+/** What a server does not say, and what makes no sense for memory beside the books, is empty. */
 export function csv_text(rows: TypeRow[], share: (row: TypeRow) => number): string {
   const lines = rows.map((row) => [
     row.account,
-    resource_of(row),
     row.type,
     row.owner,
-    row.count,
+    resource_of(row),
+    row.account ? row.count : null,
     row.live_bytes,
-    row.count > 0 ? Math.round(row.live_bytes / row.count) : null,
-    Number(share(row).toFixed(6)),
-    row.peak_bytes,
+    row.count > 0 ? Math.floor(row.live_bytes / row.count) : null,
+    // Halves are rounded up before they become text: languages differ in what they do with them.
+    (Math.floor(share(row) * 1e6 + 0.5) / 1e6).toFixed(6),
+    row.account ? row.peak_bytes : null,
     row.wasted_bytes,
     row.growth_bytes_per_minute,
     row.since_mark?.count,
     row.since_mark?.live_bytes,
   ]);
-  return [HEAD, ...lines].map((line) => `${line.map(cell).join(',')}\r\n`).join('');
+  return [HEAD, ...lines].map((line) => `${line.map(cell).join(',')}\n`).join('');
 }
 
 /** Puts text on the clipboard, also where the page did not come over HTTPS and the modern way is closed. */

@@ -78,7 +78,10 @@ export class Figures {
     rows.push(['Open files', `${count_text(files.live_bytes)} of ${count_text(files.limit_bytes)} · peak ${count_text(files.peak_bytes)}`]);
     devices.forEach((device, i) => {
       const of = device.limit_bytes ? ` of ${bytes_text(device.limit_bytes)}` : '';
-      rows.push([device_name(device, i), `${bytes_text(device.live_bytes)}${of}`]);
+      const { allocator, system } = device;
+      const handed_out = allocator ? ` · allocator: ${bytes_text(allocator.allocated_bytes)} of ${bytes_text(allocator.reserved_bytes)}` : '';
+      const free = system ? ` · ${bytes_text(system.free_bytes)} free of ${bytes_text(system.total_bytes)}` : '';
+      rows.push([device_name(device, i), `${bytes_text(device.live_bytes)}${of}${handed_out}${free}`]);
     });
     while (this.others.children.length > rows.length) this.others.lastElementChild?.remove();
     rows.forEach(([name, value], i) => {

@@ -13,6 +13,7 @@ export interface AccountRow {
 }
 
 export interface TypeRow {
+  /** Empty for what is held beside the books. */
   account: string;
   /** `host`, `disk`, `files` (counted, not bytes), `device 0`; host where a server does not say. */
   resource?: string;
@@ -38,6 +39,10 @@ export interface DeviceRow {
   limit_bytes?: number | null;
   live_bytes: number;
   peak_bytes?: number;
+  /** What the device says itself; the process's part only where it tells processes apart. */
+  system?: { total_bytes: number; free_bytes: number; process_bytes?: number | null } | null;
+  /** What says whoever hands out the device's memory within the process. */
+  allocator?: { allocated_bytes: number; reserved_bytes: number } | null;
 }
 
 export interface ProcessRow {
@@ -106,6 +111,62 @@ export function device_name(device: DeviceRow, index: number): string {
 
 export function resource_of(row: { resource?: string }): string {
   return row.resource ?? 'host';
+}
+
+/** A part of what is held beside the books. */
+export interface Beside {
+  resource: string;
+  name: string;
+  bytes: number;
+}
+
+/** What the system, devices and their allocators know of and the books do not: as far as a server tells it apart, and where it is anything. */
+export function beside_the_books({ process, devices }: Ledger): Beside[] {
+  const { unaccounted_bytes, file_bytes, allocator_bytes, unclassified_bytes } = process;
+  const parts: [string, number | null | undefined][] =
+    unclassified_bytes == null
+      ? [['code, stacks, libraries, allocator', unaccounted_bytes]]
+      : [
+          ['mapped files', file_bytes],
+          ["allocator's unused", allocator_bytes],
+          ['unclassified', unclassified_bytes],
+        ];
+  const found = parts.map(([name, bytes]) => ({ resource: 'host', name, bytes: bytes ?? 0 }));
+  devices.forEach((device, i) => {
+    const resource = `device ${device.device ?? i}`;
+    found.push(...beside_on(device).map(([name, bytes]) => ({ resource, name, bytes })));
+  });
+  return found.filter(({ bytes }) => bytes > 0);
+}
+
+/** The books hold what the allocator handed out, it has that and more from the device, the process that and what its driver needs. */
+function beside_on({ live_bytes, allocator, system }: DeviceRow): [string, number][] {
+  const ours = Math.max(live_bytes, allocator?.reserved_bytes ?? 0);
+  const of_process = system?.process_bytes;
+  const used = system ? system.total_bytes - system.free_bytes : 0;
+  const parts: [string, number][] = [
+    ["allocator's unused", allocator ? allocator.reserved_bytes - allocator.allocated_bytes : 0],
+    ['unclassified', allocator ? allocator.allocated_bytes - live_bytes : 0],
+  ];
+  if (of_process == null) parts.push(['driver and other programs', used - ours]);
+  else parts.push(['driver', of_process - ours], ['other programs', used - Math.max(ours, of_process)]);
+  return parts;
+}
+
+/** Who holds what, and what is held beside that: the program and the Python package have the same rows. */
+export function rows_of(ledger: Ledger): TypeRow[] {
+  const beside = beside_the_books(ledger).map(
+    ({ resource, name, bytes }): TypeRow => ({ account: '', resource, type: name, owner: '', count: 0, live_bytes: bytes, peak_bytes: NaN }),
+  );
+  return [...ledger.types, ...beside];
+}
+
+/** Says of a row what part it is of what is resident, or of files, disk and devices: of all that is held there. */
+export function shares_of(ledger: Ledger): (row: TypeRow) => number {
+  const whole = new Map<string, number>();
+  for (const row of rows_of(ledger)) whole.set(resource_of(row), (whole.get(resource_of(row)) ?? 0) + row.live_bytes);
+  whole.set('host', ledger.process.resident_bytes);
+  return (row) => row.live_bytes / Math.max(1, whole.get(resource_of(row)) ?? 0);
 }
 
 /** An amount of a resource: open files are counted, all else is bytes. */

@@ -71,7 +71,7 @@ export function parse_snapshot(text: string): Snapshot {
   for (const [name, figures] of Object.entries(types)) {
     if (!Array.isArray(figures) || figures.length !== 2) throw none;
     const [count, bytes] = figures as unknown[];
-    if (!is_number(count) || !is_number(bytes)) throw none;
+    if (!is_amount(count) || !is_amount(bytes)) throw none;
     out.types.set(name, { count, bytes });
   }
   return out;
@@ -83,6 +83,10 @@ function is_object(value: unknown): value is Record<string, unknown> {
 
 function is_number(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value);
+}
+
+function is_amount(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 64;
 }
 
 /** What the later of two snapshots holds more and less, the largest growth first. */

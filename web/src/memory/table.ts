@@ -12,6 +12,8 @@ export interface Column<T> {
   text: (row: T) => string;
   /** Numbers stand to the right and sort largest first. */
   numeric?: boolean;
+  /** Its text may go on in a second line where the table has no room; elsewhere a text of one line makes the table wider. */
+  wraps?: boolean;
   /** Width of the bar behind the figure, 0 to 1. */
   bar?: (row: T) => number;
   /** CSS variable of the key in front of the text. */
@@ -180,7 +182,7 @@ export class SortableTable<T> {
       const text = document.createTextNode('');
       const bar = column.bar ? h('span', { class: 'row-bar' }) : null;
       const content = [k === 0 && toggle, key, h('span', { class: 'cell-text' }, text), bar];
-      const css = { class: column.numeric ? 'number' : null };
+      const css = { class: [column.numeric && 'number', column.wraps && 'wraps'].filter(Boolean).join(' ') || null };
       const element = k === 0 ? h('th', { scope: 'row', ...css }, ...content) : h('td', css, ...content);
       return { element, text, key, bar, shown: { text: '', key: '', bar: '' } };
     });

@@ -1,7 +1,7 @@
 // Who holds what, as a tree, and where its rectangles lie.
 
 import { hierarchy, treemap, treemapResquarify, type HierarchyNode, type HierarchyRectangularNode } from 'd3-hierarchy';
-import { account_colour, ordered_accounts, resource_of, type Ledger } from './ledger';
+import { account_colour, beside_the_books, ordered_accounts, resource_of, type Ledger } from './ledger';
 
 export interface Holding {
   id: string;
@@ -31,7 +31,7 @@ const MOST_LEAVES = 24;
 export const HEAD_PX = 19;
 const GAP_PX = 2;
 
-/** What of a resource is held by which account and type, and for host memory what is held beside the books. */
+/** What of a resource is held by which account and type, and what is held beside the books. */
 export function holdings(ledger: Ledger, resource: string): Holding[] {
   const rows = ledger.types.filter((row) => resource_of(row) === resource && row.live_bytes > 0);
   const groups = ordered_accounts(new Set(rows.map((row) => row.account))).map((account): Holding => {
@@ -46,19 +46,9 @@ export function holdings(ledger: Ledger, resource: string): Holding[] {
     if (rest.length > 0) leaves.push({ ...group(JSON.stringify([account]), `${rest.length} more types`, account, rest), below: [] });
     return group(account, account, account, leaves);
   });
-  if (resource !== 'host') return groups;
-  const { unaccounted_bytes, file_bytes, allocator_bytes, unclassified_bytes } = ledger.process;
-  const parts: [string, number | null | undefined][] =
-    unclassified_bytes == null
-      ? [['code, stacks, libraries, allocator', unaccounted_bytes]]
-      : [
-          ['files mapped', file_bytes],
-          ["allocator's unused", allocator_bytes],
-          ['unclassified', unclassified_bytes],
-        ];
-  const unseen = parts
-    .filter((part): part is [string, number] => (part[1] ?? 0) > 0)
-    .map(([name, bytes]): Holding => ({ id: `/${name}`, name, bytes, account: null, below: [] }));
+  const unseen = beside_the_books(ledger)
+    .filter((part) => part.resource === resource)
+    .map(({ name, bytes }): Holding => ({ id: `/${name}`, name, bytes, account: null, below: [] }));
   return unseen.length > 0 ? [...groups, group('/', 'Not in the ledger', null, unseen)] : groups;
 }
 

@@ -4,8 +4,11 @@
 import { h, set_text } from '../dom';
 import { count_text, plural, share_text, signed_bytes_text, signed_count_text } from '../format';
 import { copy_text, csv_text } from './csv';
-import { account_colour, amount_text, ordered_accounts, resource_of, type Ledger, type TypeRow } from './ledger';
+import { amount_text, ordered_accounts, resource_of, rows_of, shares_of, type Ledger, type TypeRow } from './ledger';
 import { SortableTable, type Column } from './table';
+import { colour_of } from './treemap_layout';
+
+const NO_BREAK = '\u00a0';
 
 /** A row of the ledger, or a sum of several. */
 export interface TypeLine extends TypeRow {
@@ -74,7 +77,8 @@ export function nested(rows: TypeRow[]): TypeLine[] {
       return sum_of(owners, `${id}${type}`, type);
     });
     const { account, resource = 'host' } = of_account[0]!;
-    return sum_of(types, id, resource === 'host' ? account : `${account} (${resource})`);
+    const name = account || 'Not in the ledger';
+    return sum_of(types, id, resource === 'host' ? name : `${name} (${resource})`);
   });
 }
 
@@ -85,7 +89,7 @@ export class TypesPanel {
   #said: HTMLElement;
   #ledger: Ledger | null = null;
   #nested = false;
-  #totals = new Map<string, number>();
+  #share: (row: TypeRow) => number = () => 0;
   #largest = new Map<string, number>();
 
   constructor() {
@@ -133,11 +137,7 @@ export class TypesPanel {
 
   update(ledger: Ledger): void {
     this.#ledger = ledger;
-    this.#totals.clear();
-    for (const row of ledger.types) {
-      const resource = resource_of(row);
-      this.#totals.set(resource, (this.#totals.get(resource) ?? 0) + row.live_bytes);
-    }
+    this.#share = shares_of(ledger);
     this.#offer(ordered_accounts(new Set(ledger.types.map((row) => row.account))));
     this.#fill();
   }
@@ -157,11 +157,16 @@ export class TypesPanel {
     const any = (has: (row: TypeRow) => boolean) => () => this.#ledger?.types.some(has) ?? false;
     const flat = () => !this.#nested;
     return [
-      { title: 'Type', value: (r) => r.name, text: (r) => r.name, key: (r) => account_colour(r.account) },
+      { title: 'Type', wraps: true, value: (r) => r.name, text: (r) => r.name, key: (r) => colour_of(r.account || null) },
       { title: 'Account', value: (r) => r.account, text: (r) => r.account, shown: flat },
       { title: 'Resource', value: resource_of, text: resource_of, shown: any((r) => r.resource !== undefined) },
-      { title: 'Owner', value: (r) => r.owner, text: (r) => r.owner, shown: flat },
-      { title: 'Count', numeric: true, value: (r) => r.count, text: (r) => count_text(r.count) },
+      { title: 'Owner', wraps: true, value: (r) => r.owner, text: (r) => r.owner, shown: flat },
+      {
+        title: 'Count',
+        numeric: true,
+        value: (r) => (r.account ? r.count : null),
+        text: (r) => (r.account ? count_text(r.count) : '–'),
+      },
       {
         title: 'Bytes',
         numeric: true,
@@ -194,6 +199,7 @@ export class TypesPanel {
       {
         title: 'Since mark',
         numeric: true,
+        wraps: true,
         value: (r) => r.since_mark?.live_bytes ?? null,
         text: (r) => since_text(r),
         shown: () => Boolean(this.#ledger?.mark),
@@ -201,13 +207,9 @@ export class TypesPanel {
     ];
   }
 
-  #share(row: TypeRow): number {
-    return row.live_bytes / (this.#totals.get(resource_of(row)) || 1);
-  }
-
   #rows(): TypeRow[] {
     const account = this.#account.value;
-    const rows = this.#ledger?.types ?? [];
+    const rows = this.#ledger ? rows_of(this.#ledger) : [];
     return account ? rows.filter((row) => row.account === account) : rows;
   }
 
@@ -239,7 +241,9 @@ export class TypesPanel {
 function since_text({ since_mark, ...row }: TypeRow): string {
   if (!since_mark) return '–';
   const { count, live_bytes } = since_mark;
-  return count === 0 && live_bytes === 0 ? '0' : `${amount_text(resource_of(row), live_bytes)} in ${count_text(count)}`;
+  if (count === 0 && live_bytes === 0) return '0';
+  // A second line begins with the count, never within an amount.
+  return `${amount_text(resource_of(row), live_bytes).replace(' ', NO_BREAK)} in${NO_BREAK}${count_text(count)}`;
 }
 
 function grown_text(row: TypeRow, value: number | null | undefined): string {

@@ -44,7 +44,7 @@ export class ModelsPage {
     this.#count = h('span', { class: 'bar-count' });
     this.#list = h('ul', { class: 'model-list', 'aria-label': 'Models' });
     this.#stage = h('div', { class: 'model-stage' });
-    this.#notice = h('div', { class: 'model-notice', role: 'status' });
+    this.#notice = h('div', { class: 'notice model-notice', role: 'status' });
     this.#facts = h('p', { class: 'model-facts' });
     this.#objects = h('div', { class: 'panel', hidden: true });
     this.#said = h('span', { class: 'panel-said', role: 'status' });

@@ -53,7 +53,7 @@ export class Viewer {
     this.#zoom_text = h('span', {}, '');
     this.#poster = h('img', { class: 'viewer-poster', alt: '', decoding: 'async' });
     this.#canvas = h('div', { class: 'viewer-canvas' });
-    this.#notice = h('div', { class: 'viewer-notice', role: 'alert', hidden: true });
+    this.#notice = h('div', { class: 'notice viewer-notice', role: 'alert', hidden: true });
     this.#previous = this.#button('back', 'Previous picture (←)', () => hooks.step(-1), 'viewer-step previous');
     this.#next = this.#button('forward', 'Next picture (→)', () => hooks.step(1), 'viewer-step next');
     this.#stage = h(

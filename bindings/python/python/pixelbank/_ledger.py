@@ -48,15 +48,57 @@ def table_html(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def table_csv(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
     """Comma-separated values, figures as they are."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, names, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([_cell(row[name]) for name in names] for row in rows)
     return out.getvalue()
+
+
+def _cell(value: object) -> object:
+    """Names come from files: a spreadsheet would take one like `=HYPERLINK(…)` for a formula and follow it."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def signed_bytes(n: float) -> str:
     """`+1.5 MiB`, `-20 B`."""
     return ("-" if n < 0 else "+") + format_bytes(abs(n))
+
+
+_CSV_HEAD = (
+    "account",
+    "type",
+    "owner",
+    "resource",
+    "count",
+    "live_bytes",
+    "average_bytes",
+    "share",
+    "peak_bytes",
+    "wasted_bytes",
+    "growth_bytes_per_minute",
+    "since_mark_count",
+    "since_mark_bytes",
+)
+
+
+def _beside_on(device: dict[str, Any]) -> list[tuple[str, int]]:
+    """The books hold what the allocator handed out, it has that and more from the device, the process that and what its driver
+    needs.
+    """
+    booked, allocator, system = device["live_bytes"], device["allocator"], device["system"]
+    ours = max(booked, allocator["reserved_bytes"] if allocator else 0)
+    parts = []
+    if allocator:
+        parts.append(("allocator's unused", allocator["reserved_bytes"] - allocator["allocated_bytes"]))
+        parts.append(("unclassified", allocator["allocated_bytes"] - booked))
+    if system:
+        used, process = system["total_bytes"] - system["free_bytes"], system["process_bytes"]
+        if process is None:
+            parts.append(("driver and other programs", used - ours))
+        else:
+            parts.append(("driver", process - ours))
+            parts.append(("other programs", used - max(ours, process)))
+    return parts
 
 
 @dataclass(frozen=True)
@@ -124,9 +166,59 @@ class Ledger:
         return pandas.DataFrame(self._figures["types"])
 
     def to_csv(self) -> str:
-        """Comma-separated values with a row for each account, type and owner, figures in bytes."""
-        names = ("account", "type", "owner", "resource", "count", "live_bytes", "peak_bytes", "wasted_bytes")
-        return table_csv(self._figures["types"], (*names, "growth_bytes_per_minute"))
+        """Comma-separated values with a row for each account, type and owner, and for what is resident beside the books, the
+        largest first, figures in bytes: the lines of `pixelbank ledger --csv`.
+        """
+        rows = self._figures["types"] + self._beside_the_books()
+        whole: dict[str, int] = {}
+        for row in rows:
+            whole[row["resource"]] = whole.get(row["resource"], 0) + row["live_bytes"]
+        whole["host"] = self.resident_bytes
+
+        def line(row: dict[str, Any]) -> dict[str, Any]:
+            count, size, since = row["count"], row["live_bytes"], row["since_mark"] or {}
+            share = size / max(whole[row["resource"]], 1)
+            return {
+                **row,
+                "average_bytes": size // count if count else None,
+                # Halves are rounded up before they become text: languages differ in what they do with them.
+                "share": f"{math.floor(share * 1e6 + 0.5) / 1e6:.6f}",
+                "since_mark_count": since.get("count"),
+                "since_mark_bytes": since.get("live_bytes"),
+            }
+
+        return table_csv([line(row) for row in sorted(rows, key=lambda row: -row["live_bytes"])], _CSV_HEAD)
+
+    def _beside_the_books(self) -> list[dict[str, Any]]:
+        """What the system, devices and their allocators know of and the books do not, as rows."""
+        process = self._figures["process"]
+        parts = [
+            ("host", "mapped files", process["file_bytes"]),
+            ("host", "allocator's unused", process["allocator_bytes"] or 0),
+            ("host", "unclassified", process["unclassified_bytes"]),
+        ]
+        for row in self._figures["devices"]:
+            parts += [(f"device {row['device']}", name, size) for name, size in _beside_on(row)]
+        none = dict.fromkeys(("count", "peak_bytes", "wasted_bytes", "growth_bytes_per_minute", "since_mark"))
+        of_none = {"account": "", "owner": ""}
+        return [
+            {**none, **of_none, "resource": resource, "type": name, "live_bytes": size}
+            for resource, name, size in parts
+            if size > 0
+        ]
+
+    def _held(self) -> dict[str, tuple[int, int]]:
+        """Count and bytes of each type that is held, by the names of snapshots."""
+        held: dict[str, tuple[int, int]] = {}
+        for row in self._figures["types"]:
+            if not row["count"] and not row["live_bytes"]:
+                continue
+            name = f"{row['account']}/{row['type']} of {row['owner']}"
+            if row["resource"] != "host":
+                name += f" ({row['resource']})"
+            count, size = held.get(name, (0, 0))
+            held[name] = (count + row["count"], size + row["live_bytes"])
+        return held
 
     def _rows(self) -> list[tuple[str, ...]]:
         def cells(row: dict[str, Any]) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pixelbank._bank import Bank
+    from pixelbank._ledger import Ledger
 
 __all__ = [
     "Heap",
@@ -509,29 +510,44 @@ class Snapshot:
         """From text; raises `ValueError` for what is none, or of another version."""
         try:
             read = json.loads(text)
-            form, time_s = read["form"], float(read["time_s"])
-            types = {str(name): (int(count), int(size)) for name, (count, size) in read["types"].items()}
-        except (KeyError, TypeError, AttributeError) as wrong:
+            form = read["form"]
+        except (ValueError, LookupError, TypeError, RecursionError) as wrong:
             raise ValueError("this is no snapshot") from wrong
-        if form != _FORM:
-            raise ValueError(f"a snapshot of form {form}; form {_FORM} is understood")
-        return cls(time_s, types)
+        if form != _FORM or isinstance(form, bool):
+            raise ValueError(f"a snapshot of form {form!r}; form {_FORM} is understood")
+        time_s, types = read.get("time_s"), read.get("types")
+        is_one = type(time_s) in (int, float) and abs(time_s) <= sys.float_info.max and isinstance(types, dict)
+        if not is_one or not all(map(_is_count_and_bytes, types.values())):
+            raise ValueError("this is no snapshot")
+        return cls(float(time_s), {name: (count, size) for name, (count, size) in types.items()})
+
+    @classmethod
+    def of(cls, ledger: Ledger) -> Snapshot:
+        """What a ledger holds, without Python's objects: what `pixelbank ledger --save` keeps."""
+        return cls(ledger.to_dict()["time_ms"] / 1000, ledger._held())
 
     def __repr__(self) -> str:
         return f"<Snapshot: {len(self.types)} types, {format_bytes(sum(size for _, size in self.types.values()))}>"
 
 
+def _is_count_and_bytes(figures: object) -> bool:
+    return (
+        isinstance(figures, list)
+        and len(figures) == 2
+        and all(type(figure) is int and 0 <= figure < 1 << 64 for figure in figures)
+    )
+
+
 def snapshot(*banks: Bank) -> Snapshot:
-    """Counts and bytes by type now: Python's objects, and what the given banks hold."""
-    figures = report(*banks).to_dict()
-    types = {row["name"]: (row["count"], row["bytes"]) for row in figures["heap"]["types"]}
-    for bank in figures["banks"]:
-        for row in bank["types"]:
-            name = f"{row['account']}/{row['type']} of {row['owner']}"
-            if row["resource"] != "host":
-                name += f" ({row['resource']})"
+    """Counts and bytes by type now: Python's objects, and what the given banks (the default one, where it was made, if none is)
+    hold.
+    """
+    ledgers = [bank.ledger() for bank in _chosen(banks)]
+    types = {row.name: (row.count, row.bytes) for row in heap().rows}
+    for ledger in ledgers:
+        for name, (more, larger) in ledger._held().items():
             count, size = types.get(name, (0, 0))
-            types[name] = (count + row["count"], size + row["live_bytes"])
+            types[name] = (count + more, size + larger)
     return Snapshot(time.time(), types)
 
 
