@@ -208,6 +208,8 @@ impl<'a> Bench<'a> {
 
 fn of_one(cache: &Cache, bank: &Bank, image: &Image) -> anyhow::Result<Value> {
     let cold = cold(cache, bank, image)?;
+    // Into empty memory: where it is full, new tiles have to be worth more than old ones to stay.
+    bank.trim(1.0);
     let bench = Bench::new(image, bank)?;
     let n = bench.n_tiles();
     let order = shuffled(n, 1);
