@@ -381,9 +381,9 @@ fn the_tables_are_paid_for_as_they_grow_and_go_with_the_last_tile() {
         );
     }
     let seats = for_seats(&store);
-    // Three files, and a seat for every tile, in blocks.
-    let blocks = 3 * ((1 << 18) / 64 * 24 + 2000) + 3 * (20_000 / 64 + 1) * (64 * 8 + 48);
-    assert!(seats > 20_000 * 8 && seats <= blocks, "{seats} of {blocks}");
+    // Three files, and a seat for every tile in each, in nodes of 64.
+    let nodes = 3 * (2000 + (20_000 / 64 + 1) * (64 * 8 + 48) + 10 * 64 * 32);
+    assert!(seats > 20_000 * 8 && seats <= nodes, "{seats} of {nodes}");
     let paid = on_the_books() - seats;
     assert!(paid < 2 * 13_334 * 400, "{paid}");
     store.reclaim(u64::MAX);
