@@ -24,6 +24,7 @@ pub const FORMATS: &[(&str, &[u8], &[&str])] = &[
     ("ico", b"\0\0", &["ico", "cur"]),
     ("jxl", b"", &["jxl"]),
     ("avif", b"", &["avif"]),
+    ("jpeg2000", b"", &["jp2", "j2k", "jph"]),
 ];
 
 /// Leaves panics of libraries to those who catch them: the codec tells them as damage. libFuzzer's own hook would end the

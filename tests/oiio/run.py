@@ -20,6 +20,7 @@ import numpy as np
 
 import avif_files
 import exr_files
+import jpeg2000_files
 import jpeg_files
 import png_files
 import small_files
@@ -33,6 +34,7 @@ GROUPS = {
     "TIFF": tiff_files,
     "OpenEXR": exr_files,
     "AVIF": avif_files,
+    "JPEG 2000": jpeg2000_files,
     "textures": texture_files,
     "others": small_files,
 }
@@ -128,7 +130,7 @@ def main():
                 n_compared += len(arrays[case.name])
                 passed += not problems
                 failed += bool(problems)
-            print(f"{group:8} {len(cases):>4} files, {n_compared:>4} levels")
+            print(f"{group:9} {len(cases):>4} files, {n_compared:>4} levels")
     print(f"oiio: {passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 

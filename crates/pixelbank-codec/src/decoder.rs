@@ -40,6 +40,8 @@ pub enum Format {
     JpegXl,
     /// AVIF; read with the feature `avif`.
     Avif,
+    /// JPEG 2000, HTJ2K among it; read with the feature `jpeg2000`.
+    Jpeg2000,
     /// No file: pixels that a program has in memory, or makes when they are asked for.
     Raw,
 }
@@ -62,6 +64,7 @@ impl fmt::Display for Format {
             Self::Ico => "ICO",
             Self::JpegXl => "JPEG XL",
             Self::Avif => "AVIF",
+            Self::Jpeg2000 => "JPEG 2000",
             Self::Raw => "raw pixels",
         })
     }

@@ -28,6 +28,8 @@ extern crate self as pixelbank_codec;
 #[cfg(feature = "avif")]
 mod avif;
 mod bands;
+#[cfg(any(feature = "jpeg2000", feature = "jxl"))]
+mod boxes;
 mod dds;
 mod decoder;
 mod encoder;
@@ -37,6 +39,8 @@ mod heif;
 mod ico;
 mod input;
 mod jpeg;
+#[cfg(feature = "jpeg2000")]
+mod jpeg2000;
 #[cfg(feature = "jxl")]
 mod jxl;
 mod limits;

@@ -40,6 +40,10 @@ pub fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>, Error
         Format::Avif => crate::avif::open(input, limits),
         #[cfg(not(feature = "avif"))]
         Format::Avif => Err(left_out(&input, format)),
+        #[cfg(feature = "jpeg2000")]
+        Format::Jpeg2000 => crate::jpeg2000::open(input, limits),
+        #[cfg(not(feature = "jpeg2000"))]
+        Format::Jpeg2000 => Err(left_out(&input, format)),
         // No bytes show it.
         Format::Raw => Err(Error::UnknownFormat {
             name: input.name().to_owned(),
@@ -48,7 +52,7 @@ pub fn open(mut input: Input, limits: &Limits) -> Result<Box<dyn Decoder>, Error
 }
 
 /// A format that this program was built without.
-#[cfg(not(all(feature = "avif", feature = "jxl")))]
+#[cfg(not(all(feature = "avif", feature = "jxl", feature = "jpeg2000")))]
 fn left_out(input: &Input, format: Format) -> Error {
     Error::Unsupported {
         name: input.name().to_owned(),
@@ -115,6 +119,9 @@ fn by_magic(head: &[u8]) -> Option<Format> {
         Some(Format::JpegXl)
     } else if crate::heif::brands(head).any(|brand| matches!(brand, b"avif" | b"avis")) {
         Some(Format::Avif)
+    } else if head.starts_with(b"\0\0\0\x0cjP  \r\n\x87\n") || head.starts_with(b"\xff\x4f\xff\x51")
+    {
+        Some(Format::Jpeg2000)
     } else if head.starts_with(b"DDS ") {
         Some(Format::Dds)
     } else if icon_header(head) {
@@ -230,6 +237,7 @@ fn by_name(name: &str) -> Option<Format> {
         "ico" | "cur" => Format::Ico,
         "jxl" => Format::JpegXl,
         "avif" | "avifs" => Format::Avif,
+        "jp2" | "j2k" | "j2c" | "jpc" | "jpf" | "jpx" | "jph" | "jhc" => Format::Jpeg2000,
         _ => return None,
     })
 }

@@ -225,6 +225,46 @@ const EXPECTED: &[(&str, Kind, &str)] = &[
     ("ico-too-many.ico", Malformed, "it claims 65535 pictures, more than 1024"),
     ("ico-upside-down.ico", Malformed, "a bitmap claims 4×-8 pixels, mask included"),
     ("ico-zero-height.ico", Malformed, "a bitmap claims 4×0 pixels, mask included"),
+    ("j2k-24-bits.j2k", Unsupported, "JPEG 2000 with 24 bits a sample is not supported"),
+    ("j2k-33-levels.j2k", Malformed, "it has more than 32 levels"),
+    ("j2k-all-the-layers.j2k", Malformed, "tile 0: it ends early: 65535 packets in"),
+    ("j2k-beyond-31-bits.j2k", Unsupported, "coordinates of more than 31 bits"),
+    ("j2k-code-blocks-too-large.j2k", Malformed, "its code-blocks are larger than the format allows"),
+    ("j2k-components.j2k", Unsupported, "2000 components"),
+    ("j2k-crossed-precincts.j2k", Unsupported, "tile 0: precincts of such sides"),
+    ("j2k-cut-in-a-tile.j2k", Malformed, "subimage 0, level 0, tile 8: it ends early"),
+    ("j2k-cut-in-header.j2k", Malformed, "it ends early"),
+    ("j2k-density-of-nothing.j2k", Malformed, "a component has no density"),
+    ("j2k-fewer-packets.j2k", Malformed, "tile 8: "),
+    ("j2k-huge.j2k", TooLarge, "a side of 2147483647 exceeds the limit of 1048576"),
+    ("j2k-least-code-blocks.j2k", TooLarge, "working memory (bytes)"),
+    ("j2k-mark-alone.j2k", Malformed, "it ends early"),
+    ("j2k-no-coding.j2k", Malformed, "it does not say how it is coded"),
+    ("j2k-no-components.j2k", Malformed, "it has no components"),
+    ("j2k-no-tiles.j2k", Malformed, "its code stream has no tiles"),
+    ("j2k-packed-headers.j2k", Unsupported, "packet headers in the main header (PPM)"),
+    ("j2k-part-2.j2k", Unsupported, "the marker ff77"),
+    ("j2k-part-missing.j2k", Malformed, "tile 0: it ends early"),
+    ("j2k-part-too-long.j2k", Malformed, "tile 0: it ends early"),
+    ("j2k-parts-out-of-order.j2k", Malformed, "tile 0: its parts are not in order"),
+    ("j2k-packets-of-one-sample.j2k", Malformed, "tile 0: it ends early: 1000000 packets in"),
+    ("j2k-precincts-of-one-sample.j2k", TooLarge, "working memory (bytes)"),
+    ("j2k-progression-9.j2k", Malformed, "it has a progression of kind 9"),
+    ("j2k-rubbish.j2k", Malformed, "tile 0: "),
+    ("j2k-tile-missing.j2k", Malformed, "subimage 0, level 0, tile 0: it is missing"),
+    ("j2k-tile-outside.j2k", Malformed, "its first tile lies outside the picture"),
+    ("j2k-tiles-of-nothing.j2k", Malformed, "its tiles have no pixels"),
+    ("j2k-too-many-tiles.j2k", Malformed, "it has 274877906944 tiles, of which the format allows 65535"),
+    ("j2k-zero-width.j2k", Malformed, "its size is 0×48, so it has no pixels"),
+    ("jp2-box-of-nothing.jp2", Malformed, "a box of its description has a wrong length"),
+    ("jp2-column-missing.jp2", Malformed, "a column that its palette does not have"),
+    ("jp2-component-missing.jp2", Malformed, "a component that is not there"),
+    ("jp2-lab.jp2", Unsupported, "colour space 14"),
+    ("jp2-mark-alone.jp2", Malformed, "it has no code stream"),
+    ("jp2-no-description.jp2", Malformed, "it does not describe its picture"),
+    ("jp2-no-stream.jp2", Malformed, "it has no code stream"),
+    ("jp2-palette-of-nothing.jp2", Malformed, "its palette has no colours"),
+    ("jp2-palette-unused.jp2", Malformed, "it does not say what its palette is for"),
     ("jxl-box-beyond.jxl", Malformed, "it ends early"),
     ("jxl-box-of-nothing.jxl", Malformed, "it has no picture"),
     ("jxl-container-alone.jxl", Malformed, "it has no picture"),
@@ -286,7 +326,9 @@ fn every_bad_file_gives_its_error() {
     let mut failures = Vec::new();
     for &(name, expected, phrase) in EXPECTED {
         // Without its feature, all that can be said of such a file is that it is not read.
+        let is_jpeg_2000 = name.ends_with(".jp2") || name.ends_with(".j2k");
         let is_left_out = (name.ends_with(".jxl") && !cfg!(feature = "jxl"))
+            || (is_jpeg_2000 && !cfg!(feature = "jpeg2000"))
             || (name.ends_with(".avif") && !cfg!(feature = "avif"));
         if is_left_out {
             continue;

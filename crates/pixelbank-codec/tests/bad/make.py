@@ -457,6 +457,93 @@ bad("avif-grid-of-others.avif", avif_with(b"dimg\0\1\0\6\0\2", b"dimg\0\1\0\6\0\
 bad("avif-grid-of-itself.avif", avif_with(b"dimg\0\1\0\6\0\2", b"dimg\0\1\0\6\0\1", GRID))
 bad("avif-nothing-shown.avif", avif_with(b"pitm\0\0\0\0\0\1", b"pitm\0\0\0\0\0\x63"))
 
+# JPEG 2000. A picture of 64×48 in tiles of 32×32, one component of 8 bits without loss, made of headers alone where a file is
+# to be refused for what they say.
+J2K = (HERE.parent / "samples/jpeg2000/tiles.j2k").read_bytes()
+JP2 = (HERE.parent / "samples/jpeg2000/gray.jp2").read_bytes()
+INDEXED = (HERE.parent / "samples/jpeg2000/palette.jp2").read_bytes()
+
+
+def segment(marker, content):
+    return struct.pack(">HH", marker, len(content) + 2) + content
+
+
+def siz(width=64, height=48, x=0, y=0, tile=(32, 32), tile_at=(0, 0), components=((7, 1, 1),), rsiz=0):
+    grid = struct.pack(">H8I", rsiz, width, height, x, y, *tile, *tile_at)
+    return segment(0xFF51, grid + struct.pack(">H", len(components)) + b"".join(map(bytes, components)))
+
+
+def cod(levels=0, layers=1, progression=0, block=(4, 4), precincts=b""):
+    style = bytes([1 if precincts else 0, progression]) + struct.pack(">HB", layers, 0)
+    return segment(0xFF52, style + bytes([levels, *block, 0, 1]) + precincts)
+
+
+QCD = segment(0xFF5C, bytes([0x40] + [0x48] * 16))
+
+
+def part(tile=0, number=0, count=1, packets=bytes(8), header=b"", length=None):
+    whole = 14 + len(header) + len(packets)
+    sot = struct.pack(">HIBB", tile, whole if length is None else length, number, count)
+    return segment(0xFF90, sot) + header + b"\xff\x93" + packets
+
+
+def stream(*headers, parts=(part(),)):
+    return b"\xff\x4f" + b"".join(headers) + b"".join(parts) + b"\xff\xd9"
+
+
+ONE = dict(width=32, height=32)
+bad("j2k-mark-alone.j2k", b"\xff\x4f\xff\x51")
+bad("j2k-cut-in-header.j2k", J2K[:60])
+bad("j2k-cut-in-a-tile.j2k", J2K[:-200])
+bad("j2k-no-tiles.j2k", stream(siz(), cod(), QCD, parts=()))
+bad("j2k-no-coding.j2k", stream(siz(), QCD))
+bad("j2k-zero-width.j2k", stream(siz(width=0), cod(), QCD))
+bad("j2k-huge.j2k", stream(siz(0x7FFFFFFF, 0x7FFFFFFF, tile=(0x7FFFFFFF, 0x7FFFFFFF)), cod(), QCD))
+bad("j2k-beyond-31-bits.j2k", stream(siz(0xFFFFFFFF, 4, 0xFFFFFFF0, 0), cod(), QCD))
+bad("j2k-too-many-tiles.j2k", stream(siz(1 << 19, 1 << 19, tile=(1, 1)), cod(), QCD))
+bad("j2k-tiles-of-nothing.j2k", stream(siz(tile=(0, 32)), cod(), QCD))
+bad("j2k-tile-outside.j2k", stream(siz(x=40, tile=(32, 32)), cod(), QCD))
+bad("j2k-no-components.j2k", stream(siz(components=()), cod(), QCD))
+bad("j2k-components.j2k", stream(siz(components=((7, 1, 1),) * 2000), cod(), QCD))
+bad("j2k-density-of-nothing.j2k", stream(siz(components=((7, 0, 1),)), cod(), QCD))
+bad("j2k-24-bits.j2k", stream(siz(components=((23, 1, 1),)), cod(), QCD))
+bad("j2k-tile-missing.j2k", stream(siz(), cod(), QCD, parts=(part(1), part(2), part(3))))
+bad("j2k-part-missing.j2k", stream(siz(**ONE), cod(), QCD, parts=(part(count=2),)))
+bad("j2k-parts-out-of-order.j2k", stream(siz(**ONE), cod(), QCD, parts=(part(number=1), part(number=0))))
+bad("j2k-part-too-long.j2k", stream(siz(**ONE), cod(), QCD, parts=(part(length=5000),)))
+# Headers that ask for more than their few bytes can hold: a precinct and packet for each sample, all the layers there can be.
+TOP = dict(width=30000, height=30000, tile=(30000, 30000))
+bad("j2k-precincts-of-one-sample.j2k", stream(siz(**TOP), cod(precincts=b"\0"), QCD))
+MANY = dict(width=1000, height=1000, tile=(1000, 1000))
+bad("j2k-packets-of-one-sample.j2k", stream(siz(**MANY), cod(precincts=b"\0"), QCD))
+bad("j2k-all-the-layers.j2k", stream(siz(**ONE), cod(layers=65535), QCD))
+bad("j2k-least-code-blocks.j2k", stream(siz(**TOP), cod(block=(0, 0)), QCD))
+bad("j2k-code-blocks-too-large.j2k", stream(siz(**ONE), cod(block=(8, 8)), QCD))
+bad("j2k-33-levels.j2k", stream(siz(**ONE), cod(levels=33), QCD))
+bad("j2k-progression-9.j2k", stream(siz(**ONE), cod(progression=9), QCD))
+# Thin precincts, lying in one resolution and standing in another: a walk by position
+# would stop at every other pixel of 2^28.
+THIN = dict(width=1 << 14, height=1 << 14, tile=(1 << 14, 1 << 14))
+CROSSED = cod(levels=1, progression=2, precincts=b"\xf0\x1f")
+bad("j2k-crossed-precincts.j2k", stream(siz(**THIN), CROSSED, QCD))
+bad("j2k-part-2.j2k", stream(siz(rsiz=0x8000), segment(0xFF77, bytes(4)), cod(), QCD))
+bad("j2k-packed-headers.j2k", stream(siz(**ONE), cod(), QCD, segment(0xFF60, bytes(8))))
+# Of what follows the headers: lengths that cannot be, the ends of packets missing, a packet less than there should be.
+bad("j2k-rubbish.j2k", stream(siz(**ONE), cod(), QCD, parts=(part(packets=b"\xfe" * 40),)))
+LAST = J2K.rindex(b"\xff\x90\0\x0a")
+LENGTH = struct.unpack(">I", J2K[LAST + 6 : LAST + 10])[0]
+SHORT = J2K[LAST : LAST + 6] + struct.pack(">I", LENGTH - 60) + J2K[LAST + 10 : LAST + LENGTH - 60]
+bad("j2k-fewer-packets.j2k", J2K[:LAST] + SHORT + b"\xff\xd9")
+bad("jp2-mark-alone.jp2", JP2[:12])
+bad("jp2-no-stream.jp2", JP2[: JP2.index(b"jp2c") - 4])
+bad("jp2-no-description.jp2", JP2.replace(b"jp2h", b"free"))
+bad("jp2-box-of-nothing.jp2", JP2.replace(struct.pack(">I", 15) + b"colr", struct.pack(">I", 3) + b"colr"))
+bad("jp2-lab.jp2", JP2.replace(b"colr\1\0\0\0\0\0\x11", b"colr\1\0\0\0\0\0\x0e"))
+bad("jp2-palette-of-nothing.jp2", INDEXED.replace(b"pclr\0\7\3", b"pclr\0\0\3"))
+bad("jp2-palette-unused.jp2", INDEXED.replace(b"cmap", b"free"))
+bad("jp2-column-missing.jp2", INDEXED.replace(b"\0\0\1\2", b"\0\0\1\7"))
+bad("jp2-component-missing.jp2", INDEXED.replace(b"\0\0\1\2", b"\0\5\1\2"))
+
 for old in HERE.iterdir():
     if old.suffix != ".py" and old.name not in FILES:
         old.unlink()

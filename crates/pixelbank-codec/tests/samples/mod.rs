@@ -14,6 +14,8 @@ mod gif;
 mod hdr;
 mod ico;
 mod jpeg;
+#[cfg(feature = "jpeg2000")]
+mod jpeg2000;
 #[cfg(feature = "jxl")]
 mod jxl;
 mod png;
@@ -96,6 +98,8 @@ pub fn all() -> Vec<Sample> {
         jxl::samples(),
         #[cfg(feature = "avif")]
         avif::samples(),
+        #[cfg(feature = "jpeg2000")]
+        jpeg2000::samples(),
     ]
     .concat()
 }
@@ -122,12 +126,14 @@ pub fn large() -> Vec<Sample> {
         jxl::large(size),
         #[cfg(feature = "avif")]
         avif::large(size),
+        #[cfg(feature = "jpeg2000")]
+        jpeg2000::large(size),
     ]
     .concat()
 }
 
 /// A file that another program has written and read.
-#[cfg(any(feature = "avif", feature = "jxl"))]
+#[cfg(any(feature = "avif", feature = "jpeg2000", feature = "jxl"))]
 fn foreign(
     format: Format,
     name: &str,
