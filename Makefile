@@ -14,7 +14,7 @@ export CARGO_TERM_PROGRESS_WHEN ?= never
 # A machine that only checks must not change the lock file.
 LOCKED := $(if $(CI),--locked)
 # Features that only some users build are built and tested by everybody who tests.
-WORKSPACE := --workspace --features pixelbank-pool/cuda,pixelbank-device/wgpu,pixelbank-device/nvml
+WORKSPACE := --workspace --features pixelbank-pool/cuda,pixelbank-device/wgpu,pixelbank-device/nvml,pixelbank-codec/jpeg2000
 CARGO_TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest)
 STEP := scripts/step.sh
 PROGRAM := target/debug/pixelbank
