@@ -43,7 +43,7 @@ impl Default for ScanOptions {
 const ENDINGS: &[&str] = &[
     "jpg", "jpeg", "jpe", "jfif", "png", "tif", "tiff", "btf", "tf8", "webp", "exr", "gif", "bmp",
     "dib", "pbm", "pgm", "ppm", "pnm", "pam", "pfm", "tga", "qoi", "hdr", "dds", "ico", "cur",
-    "jxl", "avif", "jp2", "j2k", "j2c", "jpc", "jpf", "jpx", "jph", "jhc",
+    "jxl", "avif",
 ];
 
 /// How often what was probed becomes visible. Each time costs those who list the images a new sorted order.

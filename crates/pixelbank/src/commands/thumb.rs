@@ -140,10 +140,9 @@ fn plan(options: &Thumb) -> anyhow::Result<Vec<Job>> {
 
 /// Endings of the files that a folder's walk takes; a file that is named is read whatever it is called.
 fn is_image_name(path: &Path) -> bool {
-    const ENDINGS: [&str; 32] = [
+    const ENDINGS: [&str; 24] = [
         "jpg", "jpeg", "png", "tif", "tiff", "webp", "exr", "gif", "bmp", "pbm", "pgm", "ppm",
         "pnm", "pam", "pfm", "tga", "qoi", "hdr", "jfif", "dds", "ico", "cur", "jxl", "avif",
-        "jp2", "j2k", "j2c", "jpc", "jpf", "jpx", "jph", "jhc",
     ];
     let ending = path
         .extension()
