@@ -7,7 +7,7 @@ use pixelbank_memory::{Error, Holder, Reservation, Wait};
 
 use super::order;
 
-/// The reservation for the index, the order and the ghosts. It grows ahead of them, before a tile is made and where waiting
+/// The reservation for the order and the ghosts; seats have their own. It grows ahead of them, before a tile is made and where waiting
 /// is allowed, as they grow under a lock that a reclaimer takes; and it goes when they are empty.
 #[derive(Debug)]
 pub(super) struct Room {
